@@ -1,0 +1,3 @@
+//! The wsbeat command.
+
+fn main() {}

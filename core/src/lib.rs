@@ -1,0 +1,15 @@
+//! The rules that keep WebSocket connections honest, without sockets, clocks or tasks.
+#![cfg_attr(not(feature = "codec"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod connection;
+#[cfg(feature = "codec")]
+pub mod dialect;
+pub mod event;
+pub mod hub;
+pub mod policy;
+pub mod rng;
+pub mod stats;
+pub mod time;

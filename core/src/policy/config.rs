@@ -1,0 +1,336 @@
+//! Wishes: every policy setting by the name it has on command lines, in files and in traces.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{
+    Answers, Application, Ask, Cadence, Death, Evidence, Limits, Policy, PolicyError, Profile, STALL_AFTER_MAX, Transport, checked,
+    checked_code,
+};
+use crate::time::Span;
+
+/// What was asked for; `None` is the default of the profile or dialect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyConfig {
+    /// The transport profile. Absent with `ping_interval` absent: no transport plane.
+    pub profile: Option<Profile>,
+    /// The time between pings; zero turns the plane off.
+    pub ping_interval: Option<Duration>,
+    /// The time a ping may stay unanswered; zero in the Tornado profiles only.
+    pub ping_timeout: Option<Duration>,
+    /// What counts as life on the transport plane; `strict` only.
+    pub evidence: Option<Evidence>,
+    /// Which answers count, on both planes.
+    pub answers: Option<Answers>,
+    /// How far pings and heartbeats may move off their grid, in millionths of the interval, below 500,000.
+    pub jitter_ppm: Option<u32>,
+    /// The time from the opening to the first ping.
+    pub first_ping: Option<Duration>,
+    /// How long a ping may stay unwritten while the transport takes no byte.
+    pub write_stall: Option<Duration>,
+    /// Skip pings while bytes arrive.
+    pub only_when_idle: Option<bool>,
+    /// Adapt the timeout to the round trip.
+    pub adaptive: Option<bool>,
+    /// An empty pong resolves the oldest ping.
+    pub tolerate_empty: Option<bool>,
+    /// The time between heartbeats; zero turns the plane off. Used by the dialect's plan.
+    pub interval: Option<Duration>,
+    /// How many unanswered heartbeats are allowed, 1 to 255. Used by the dialect's plan.
+    pub misses: Option<u8>,
+    /// On whose grid heartbeats are due.
+    pub cadence: Option<Cadence>,
+    /// How long a heartbeat may stay unwritten while the transport takes no byte.
+    pub heartbeat_write_stall: Option<Duration>,
+    /// Client: how long heartbeats may flow without data.
+    pub feed_timeout: Option<Duration>,
+    /// The close code for silence, on both planes.
+    pub close_code: Option<u16>,
+    /// How long a close handshake may take.
+    pub close_timeout: Option<Duration>,
+    /// How long the handshake may take.
+    pub handshake_timeout: Option<Duration>,
+    /// The age at which a connection is closed, ± 10 %.
+    pub max_lifetime: Option<Duration>,
+}
+
+/// What a dialect asks of a connection, before the wishes are laid over it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The application plane.
+    pub application: Option<Application>,
+    /// The transport plane, for dialects whose heartbeats are control frames.
+    pub transport: Option<Transport>,
+    /// The maximum age.
+    pub max_lifetime: Option<Span>,
+}
+
+impl PolicyConfig {
+    /// The policy: these wishes over the `plan` of a dialect, checked.
+    ///
+    /// # Errors
+    /// A setting out of its limits, by field, value and limit.
+    pub fn check(&self, plan: Plan) -> Result<Policy, PolicyError> {
+        Ok(Policy {
+            transport: self.transport(plan.transport)?,
+            application: plan.application.map(|a| self.application(a)).transpose()?,
+            limits: self.limits(plan.max_lifetime)?,
+        })
+    }
+
+    fn transport(&self, planned: Option<Transport>) -> Result<Option<Transport>, PolicyError> {
+        let wished = self.profile.is_some() || self.ping_interval.is_some();
+        if wished && planned.is_some() {
+            let limit = "the dialect's heartbeats are pings already: set interval instead, or dialect = none";
+            return Err(PolicyError::new("ping_interval", "given", limit));
+        }
+        if self.ping_timeout.is_some() && !wished {
+            return Err(PolicyError::new("ping_timeout", "given", "goes with ping_interval or profile"));
+        }
+        let checked_plane = match planned {
+            Some(t) => Some(t),
+            None if wished => Transport::check(self.profile.unwrap_or_default(), self.ping_interval, self.ping_timeout)?,
+            None => None,
+        };
+        checked_plane.map(|t| self.transport_details(t)).transpose()
+    }
+
+    fn transport_details(&self, mut t: Transport) -> Result<Transport, PolicyError> {
+        if t.profile != Profile::Strict {
+            let own = [
+                ("evidence", self.evidence.is_some()),
+                ("only_when_idle", self.only_when_idle.is_some()),
+                ("adaptive", self.adaptive.is_some()),
+                ("tolerate_empty", self.tolerate_empty.is_some()),
+                ("write_stall", self.write_stall.is_some()),
+            ];
+            if let Some((field, _)) = own.into_iter().find(|(_, given)| *given) {
+                return Err(PolicyError::new(
+                    field,
+                    "given",
+                    "profile strict only: the other profiles do as their originals",
+                ));
+            }
+            return Ok(t);
+        }
+        t.evidence = self.evidence.unwrap_or(t.evidence);
+        t.answers = self.answers.unwrap_or(t.answers);
+        t.jitter_ppm = self.jitter(t.jitter_ppm)?;
+        t.first = self.first_ping.map(|d| checked("first_ping", d)).transpose()?;
+        t.write_stall = self.write_stall.map_or(Ok(t.write_stall), |d| checked("write_stall", d))?;
+        t.only_when_idle = self.only_when_idle.unwrap_or(t.only_when_idle);
+        t.adaptive = self.adaptive.unwrap_or(t.adaptive);
+        t.tolerate_empty = self.tolerate_empty.unwrap_or(t.tolerate_empty);
+        t.close_code = self.close_code.map_or(Ok(t.close_code), checked_code)?;
+        Ok(t)
+    }
+
+    fn application(&self, mut a: Application) -> Result<Application, PolicyError> {
+        if let Some(ask) = &mut a.ask {
+            self.ask(ask)?;
+        }
+        if let Some(d) = self.feed_timeout {
+            a.feed_timeout = (d > Duration::ZERO).then(|| checked("feed_timeout", d)).transpose()?;
+        }
+        if let (Some(code), true) = (self.close_code, a.close_code.is_some()) {
+            a.close_code = Some(checked_code(code)?);
+        }
+        Ok(a)
+    }
+
+    fn ask(&self, ask: &mut Ask) -> Result<(), PolicyError> {
+        ask.cadence = self.cadence.unwrap_or(ask.cadence);
+        ask.answers = self.answers.unwrap_or(ask.answers);
+        if ask.cadence == Cadence::Spread {
+            ask.jitter_ppm = self.jitter(ask.jitter_ppm)?;
+        }
+        ask.write_stall = self
+            .heartbeat_write_stall
+            .map_or(Ok(ask.write_stall), |d| checked("heartbeat_write_stall", d))?;
+        Ok(())
+    }
+
+    fn jitter(&self, default: u32) -> Result<u32, PolicyError> {
+        match self.jitter_ppm {
+            None => Ok(default),
+            Some(ppm) if ppm < 500_000 => Ok(ppm),
+            Some(ppm) => Err(PolicyError::new("jitter", alloc::format!("{}%", ppm / 10_000), "below 50%")),
+        }
+    }
+
+    fn limits(&self, planned_lifetime: Option<Span>) -> Result<Limits, PolicyError> {
+        let default = Limits::default();
+        Ok(Limits {
+            close_timeout: self
+                .close_timeout
+                .map_or(Ok(default.close_timeout), |d| checked("close_timeout", d))?,
+            handshake_timeout: self
+                .handshake_timeout
+                .map_or(Ok(default.handshake_timeout), |d| checked("handshake_timeout", d))?,
+            max_lifetime: match self.max_lifetime {
+                None => planned_lifetime,
+                Some(Duration::ZERO) => None,
+                Some(d) => Some(checked("max_lifetime", d)?),
+            },
+            ..default
+        })
+    }
+}
+
+impl Ask {
+    /// A plain asker: every `period` on the connection's own grid, given up as `death` says, all rules on.
+    #[must_use]
+    pub fn every(period: Span, death: Death) -> Self {
+        let write_stall = match death {
+            Death::MissesBefore(n) | Death::MissesAfter(n) => period.times(u64::from(n)),
+            Death::Timeout(t) => t.times(2),
+            Death::Never => period.times(2),
+        };
+        Ask {
+            period,
+            cadence: Cadence::Spread,
+            start: super::Start::Jitter,
+            timing: super::Timing::Beat,
+            jitter_ppm: 0,
+            death,
+            counts: super::Counts::Written,
+            matching: super::Matching::Window(2),
+            answers: Answers::Matching,
+            token: super::TokenKind::Timestamp,
+            write_stall,
+            stall_after: STALL_AFTER_MAX.min(period),
+        }
+    }
+}
+
+#[cfg(feature = "codec")]
+impl PolicyConfig {
+    /// The names that [`PolicyConfig::set`] knows.
+    pub const KEYS: [&'static str; 20] = [
+        "profile",
+        "ping_interval",
+        "ping_timeout",
+        "evidence",
+        "answers",
+        "jitter",
+        "first_ping",
+        "write_stall",
+        "only_when_idle",
+        "adaptive",
+        "tolerate_empty",
+        "interval",
+        "misses",
+        "cadence",
+        "heartbeat_write_stall",
+        "feed_timeout",
+        "close_code",
+        "close_timeout",
+        "handshake_timeout",
+        "max_lifetime",
+    ];
+
+    /// Sets the field `key` from text, as written on command lines, in files and in trace headers.
+    ///
+    /// `Ok(false)` where no field has that name.
+    ///
+    /// # Errors
+    /// A value that is not of the field's form, by field, value and what the form is.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, PolicyError> {
+        use parse::{choice, code, duration, flag, misses, percent};
+        match key {
+            "profile" => self.profile = Some(choice("profile", value, &Profile::ALL.map(|p| (p.name(), p)))?),
+            "ping_interval" => self.ping_interval = Some(duration("ping_interval", value)?),
+            "ping_timeout" => self.ping_timeout = Some(duration("ping_timeout", value)?),
+            "evidence" => {
+                let all = [
+                    ("pong", Evidence::PongOnly),
+                    ("frame", Evidence::AnyFrame),
+                    ("bytes", Evidence::AnyBytes),
+                ];
+                self.evidence = Some(choice("evidence", value, &all)?);
+            }
+            "answers" => self.answers = Some(choice("answers", value, &[("matching", Answers::Matching), ("any", Answers::Any)])?),
+            "jitter" => self.jitter_ppm = Some(percent("jitter", value)?),
+            "first_ping" => self.first_ping = Some(duration("first_ping", value)?),
+            "write_stall" => self.write_stall = Some(duration("write_stall", value)?),
+            "only_when_idle" => self.only_when_idle = Some(flag("only_when_idle", value)?),
+            "adaptive" => self.adaptive = Some(flag("adaptive", value)?),
+            "tolerate_empty" => self.tolerate_empty = Some(flag("tolerate_empty", value)?),
+            "interval" => self.interval = Some(duration("interval", value)?),
+            "misses" => self.misses = Some(misses(value)?),
+            "cadence" => {
+                self.cadence = Some(choice(
+                    "cadence",
+                    value,
+                    &[("together", Cadence::Together), ("spread", Cadence::Spread)],
+                )?)
+            }
+            "heartbeat_write_stall" => self.heartbeat_write_stall = Some(duration("heartbeat_write_stall", value)?),
+            "feed_timeout" => self.feed_timeout = Some(duration("feed_timeout", value)?),
+            "close_code" => self.close_code = Some(code(value)?),
+            "close_timeout" => self.close_timeout = Some(duration("close_timeout", value)?),
+            "handshake_timeout" => self.handshake_timeout = Some(duration("handshake_timeout", value)?),
+            "max_lifetime" => self.max_lifetime = Some(duration("max_lifetime", value)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// Values from text.
+#[cfg(feature = "codec")]
+pub(crate) mod parse {
+    use super::{Duration, PolicyError, String};
+    use alloc::vec::Vec;
+
+    /// A duration with a unit: `5s`, `250ms`, `1m30s`.
+    pub(crate) fn duration(field: &'static str, text: &str) -> Result<Duration, PolicyError> {
+        let form = "a duration needs a unit, such as 5s, 250ms or 1m30s";
+        if text.trim() == "0" {
+            return Err(PolicyError::new(field, text, "a duration needs a unit: 0s"));
+        }
+        humantime::parse_duration(text.trim()).map_err(|_| PolicyError::new(field, text, form))
+    }
+
+    pub(super) fn choice<T: Copy>(field: &'static str, text: &str, all: &[(&'static str, T)]) -> Result<T, PolicyError> {
+        all.iter().find(|(name, _)| *name == text).map(|(_, v)| *v).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+            PolicyError::new(field, text, alloc::format!("one of {}", names.join(", ")))
+        })
+    }
+
+    pub(super) fn flag(field: &'static str, text: &str) -> Result<bool, PolicyError> {
+        choice(field, text, &[("true", true), ("false", false)])
+    }
+
+    pub(super) fn misses(text: &str) -> Result<u8, PolicyError> {
+        text.parse()
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| PolicyError::new("misses", text, "1 to 255"))
+    }
+
+    pub(super) fn code(text: &str) -> Result<u16, PolicyError> {
+        let code = text
+            .parse()
+            .map_err(|_| PolicyError::new("close_code", text, "a number from 1000 to 4999"))?;
+        super::checked_code(code)
+    }
+
+    /// `5%` or `0.05`, in millionths.
+    pub(super) fn percent(field: &'static str, text: &str) -> Result<u32, PolicyError> {
+        let wrong = || PolicyError::new(field, text, "a share such as 5% or 0.05");
+        let number = text.strip_suffix('%').unwrap_or(text);
+        let share: f64 = String::from(number).parse().map_err(|_| wrong())?;
+        let ppm = if text.ends_with('%') { share * 1e4 } else { share * 1e6 };
+        if !(0.0..=1e6).contains(&ppm) {
+            return Err(wrong());
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to lie in 0 to a million"
+        )]
+        Ok(ppm.round() as u32)
+    }
+}

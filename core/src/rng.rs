@@ -1,0 +1,110 @@
+//! Chance without state: every draw is a function of a key, a purpose and a count.
+//!
+//! The mixing function is the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), a bijection on 64 bits.
+
+use crate::time::Span;
+
+/// What a draw is for. Draws for different purposes are independent of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Purpose {
+    /// When the first ping of a connection is due.
+    FirstPing = 1,
+    /// When the first heartbeat of a connection is due.
+    FirstBeat = 2,
+    /// How far a grid point is moved.
+    Jitter = 3,
+    /// How much a lifetime is stretched or shortened.
+    Lifetime = 4,
+    /// The payloads of pings.
+    Payload = 5,
+}
+
+/// A source of chance for one connection: (seed, serial of the connection), mixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The chance of the connection with this `serial` in a world with this `seed`.
+    #[must_use]
+    pub const fn new(seed: u64, serial: u64) -> Self {
+        Chance(mix(seed ^ mix(serial.wrapping_mul(GOLDEN).wrapping_add(GOLDEN))))
+    }
+
+    /// A draw; different `count`s of one purpose never give the same number.
+    #[must_use]
+    pub(crate) const fn draw(self, purpose: Purpose, count: u64) -> u64 {
+        mix(mix(self.0 ^ purpose as u64).wrapping_add(count.wrapping_mul(GOLDEN)))
+    }
+
+    /// A span drawn evenly from [0, `below`).
+    #[must_use]
+    pub(crate) const fn span(self, purpose: Purpose, count: u64, below: Span) -> Span {
+        Span::from_nanos(scale(self.draw(purpose, count), below.as_nanos()))
+    }
+}
+
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+const fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// `draw`, even over all 64 bits, as an even number in [0, `below`).
+#[allow(clippy::cast_possible_truncation, reason = "the product shifted right by 64 fits 64 bits")]
+pub(crate) const fn scale(draw: u64, below: u64) -> u64 {
+    ((draw as u128 * below as u128) >> 64) as u64
+}
+
+/// A stream of chance for shells and simulators: the same seed gives the same numbers.
+#[derive(Clone, Debug)]
+pub struct Rng {
+    state: u64,
+}
+
+impl Rng {
+    /// A stream from `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Rng { state: seed }
+    }
+
+    /// The next 64 bits.
+    pub const fn next_u64(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(GOLDEN);
+        mix(self.state)
+    }
+
+    /// The next number in [0, `below`); 0 where `below` is 0.
+    pub const fn below(&mut self, below: u64) -> u64 {
+        scale(self.next_u64(), below)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_and_serial_give_the_same_draws_and_others_do_not() {
+        let a = Chance::new(7, 1);
+        assert_eq!(a.draw(Purpose::Payload, 3), Chance::new(7, 1).draw(Purpose::Payload, 3));
+        assert_ne!(a.draw(Purpose::Payload, 3), Chance::new(7, 2).draw(Purpose::Payload, 3));
+        assert_ne!(a.draw(Purpose::Payload, 3), Chance::new(8, 1).draw(Purpose::Payload, 3));
+        assert_ne!(a.draw(Purpose::Payload, 3), a.draw(Purpose::Jitter, 3));
+    }
+
+    #[test]
+    fn spans_fill_their_range_evenly_and_stay_below_its_end() {
+        let below = Span::from_secs(10);
+        let mut tenths = [0u32; 10];
+        for serial in 0..10_000 {
+            let s = Chance::new(1, serial).span(Purpose::FirstPing, 0, below);
+            assert!(s < below);
+            tenths[(s.as_nanos() / 1_000_000_000) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|n| (850..1150).contains(n)), "{tenths:?}");
+    }
+}
