@@ -66,6 +66,8 @@ impl Handler for Echo {
 pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
+    /// All of its addresses.
+    pub addresses: Vec<SocketAddr>,
     /// Its handle.
     pub handle: Handle,
     seen: mpsc::Receiver<Seen>,
@@ -94,12 +96,12 @@ impl Serving {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let server = Server::bind(config, Echo { seen: sender }).await.expect("binds");
-                ready.send((server.local_addrs()[0], server.handle())).expect("the test waits");
+                ready.send((server.local_addrs().to_vec(), server.handle())).expect("the test waits");
                 server.run().await
             })
         });
-        let (address, handle) = is_ready.recv().expect("the server starts");
-        Serving { address, handle, seen, thread: Some(thread) }
+        let (addresses, handle) = is_ready.recv().expect("the server starts");
+        Serving { address: addresses[0], addresses, handle, seen, thread: Some(thread) }
     }
 
     /// The next thing the handler saw of those that `pick` picks.
