@@ -144,7 +144,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_wheel_does_what_a_sorted_map_does(ops in prop::collection::vec(op(), 1..300)) {
@@ -185,11 +185,13 @@ fn the_ends_of_the_numbers_are_ordinary_times() {
     pair.arm(2, Instant::NEVER);
     assert_eq!(pair.next(), first);
     pair.expire(first);
-    assert_eq!((pair.out.as_slice(), pair.next()), ([0].as_slice(), last));
+    assert_eq!(pair.out, [0]);
+    assert_eq!(pair.next(), last);
     pair.expire(Instant::from_nanos(u64::MAX - 2));
     assert!(pair.out.is_empty());
     pair.expire(last);
-    assert_eq!((pair.out.as_slice(), pair.next()), ([1].as_slice(), Instant::NEVER));
+    assert_eq!(pair.out, [1]);
+    assert_eq!(pair.next(), Instant::NEVER);
     // After the last instant the past is still a time to be armed at.
     pair.arm(3, Instant::from_secs(1));
     pair.arm(4, last);
@@ -218,18 +220,20 @@ fn a_step_back_hands_out_only_what_was_armed_that_early() {
     pair.arm(1, Instant::from_secs(90));
     pair.arm(2, Instant::from_secs(110));
     pair.expire(Instant::from_secs(60));
-    assert_eq!((pair.out.as_slice(), pair.next()), ([0].as_slice(), Instant::from_secs(90)));
+    assert_eq!(pair.out, [0]);
+    assert_eq!(pair.next(), Instant::from_secs(90));
     pair.expire(Instant::from_secs(10));
     assert!(pair.out.is_empty());
     pair.expire(Instant::from_secs(100));
-    assert_eq!((pair.out.as_slice(), pair.next()), ([1].as_slice(), Instant::from_secs(110)));
+    assert_eq!(pair.out, [1]);
+    assert_eq!(pair.next(), Instant::from_secs(110));
 }
 
 #[test]
 fn a_key_armed_again_and_again_comes_out_once_at_its_last_time() {
     let mut pair = Pair::default();
     for round in 0..10_000u64 {
-        let nanos = (round * 0x9E37_79B9_7F4A_7C15) >> (round % 40 + 4);
+        let nanos = round.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (round % 40 + 4);
         pair.arm((round % 7) as u32, Instant::from_nanos(nanos));
         pair.next();
     }
