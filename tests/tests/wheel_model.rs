@@ -253,6 +253,12 @@ fn the_next_time_of_a_crowd_is_not_searched_for_at_each_call() {
     for key in (1..CROWD).rev() {
         wheel.disarm(key);
         assert_eq!(wheel.next(), far);
+        wheel.arm(key, Instant::from_nanos(far.as_nanos() + u64::from(key)));
+    }
+    // The earliest goes: one search, whoever asks how often.
+    wheel.disarm(0);
+    for _ in 0..CROWD {
+        assert_eq!(wheel.next(), Instant::from_nanos(far.as_nanos() + 1));
     }
     // All at one time: whoever goes, the time stays.
     for key in 1..CROWD {
