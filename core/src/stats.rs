@@ -138,7 +138,11 @@ const fn end_of(bucket: usize) -> Span {
     if next == BUCKETS as u64 {
         return Span::MAX;
     }
-    let us = if next < PARTS { next } else { (PARTS + next % PARTS) << (next / PARTS - 1) };
+    let us = if next < PARTS {
+        next
+    } else {
+        (PARTS + next % PARTS) << (next / PARTS - 1)
+    };
     Span::from_nanos(us * 1_000)
 }
 
