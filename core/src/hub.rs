@@ -65,7 +65,8 @@ impl<F: FnMut(ConnId, Action)> HubSink for F {
 /// to it to [`input`](Hub::input), until that gives [`Phase::Ended`]. When the inputs at hand are in, call
 /// [`advance`](Hub::advance), again and again while it says so, and then when the instant has come that it gave.
 ///
-/// The present of all calls is one: a `now` lower than before is taken as before, and counted.
+/// The present of all calls is one: a `now` lower than before is taken as before, and counted; [`Instant::NEVER`] is taken
+/// as the instant before it.
 ///
 /// Wake-ups are exact or early, never late: a deadline that moves later (as most do with every byte that arrives) is left
 /// where it is in the wheel and asked for again when it fires, so that traffic costs no timer work. Nothing is allocated
@@ -102,6 +103,9 @@ struct Shared {
     policy: Policy,
     beats: Beats,
 }
+
+/// The last instant that can be the present.
+const LAST: Instant = Instant::from_nanos(u64::MAX - 1);
 
 impl Shared {
     fn new(policy: Policy) -> Self {
@@ -269,7 +273,10 @@ impl Hub {
     }
 
     fn observe(&mut self, now: Now) -> Now {
-        let (now, backwards) = self.guard.observe(now);
+        let (now, backwards) = self.guard.observe(Now {
+            at: now.at.min(LAST),
+            ..now
+        });
         if backwards {
             self.stats.add(Counter::ClockBackwards);
         }
