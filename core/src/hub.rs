@@ -104,9 +104,6 @@ struct Shared {
     beats: Beats,
 }
 
-/// The last instant that can be the present.
-const LAST: Instant = Instant::from_nanos(u64::MAX - 1);
-
 impl Shared {
     fn new(policy: Policy) -> Self {
         Shared {
@@ -273,10 +270,7 @@ impl Hub {
     }
 
     fn observe(&mut self, now: Now) -> Now {
-        let (now, backwards) = self.guard.observe(Now {
-            at: now.at.min(LAST),
-            ..now
-        });
+        let (now, backwards) = self.guard.observe(now);
         if backwards {
             self.stats.add(Counter::ClockBackwards);
         }

@@ -14,4 +14,5 @@ pub mod rng;
 mod rtt;
 pub mod stats;
 pub mod time;
+mod verdict;
 pub mod wheel;
