@@ -106,10 +106,7 @@ struct Shared {
 
 impl Shared {
     fn new(policy: Policy) -> Self {
-        Shared {
-            policy,
-            beats: Beats::default(),
-        }
+        Shared { policy, beats: Beats::default() }
     }
 }
 
@@ -167,27 +164,17 @@ impl Hub {
     /// [`Full`] at the limit of connections.
     pub fn accept(&mut self, now: Now, policy: PolicyId) -> Result<ConnId, Full> {
         if self.live >= self.connections_max {
-            return Err(Full {
-                connections_max: self.connections_max,
-            });
+            return Err(Full { connections_max: self.connections_max });
         }
         let now = self.observe(now);
-        let policy = if (policy.0 as usize) < self.policies.len() {
-            policy
-        } else {
-            PolicyId(0)
-        };
+        let policy = if (policy.0 as usize) < self.policies.len() { policy } else { PolicyId(0) };
         let rules = &self.policies[policy.0 as usize].policy;
         let generation = self.opened;
         let connection = Connection::accepted(rules, now, Chance::new(self.seed, u64::from(generation)));
         let deadline = connection.deadline(rules);
         let slot = self.take_slot();
         self.opened = generation.wrapping_add(1);
-        self.slots[slot as usize] = Some(Member {
-            connection,
-            generation,
-            policy,
-        });
+        self.slots[slot as usize] = Some(Member { connection, generation, policy });
         self.wheel.arm(slot, deadline);
         Ok(ConnId { index: slot, generation })
     }
@@ -243,12 +230,7 @@ impl Hub {
     /// The ids of all connections, ascending.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> + '_ {
         let slots = (0..).zip(&self.slots);
-        slots.filter_map(|(index, member)| {
-            member.as_ref().map(|member| ConnId {
-                index,
-                generation: member.generation,
-            })
-        })
+        slots.filter_map(|(index, member)| member.as_ref().map(|member| ConnId { index, generation: member.generation }))
     }
 
     /// How many connections there are, handshakes included.
@@ -305,10 +287,7 @@ impl Hub {
     fn at<'a, S>(&'a mut self, slot: u32, out: &'a mut S) -> Option<(&'a mut Member, &'a mut Shared, Out<'a, S>)> {
         let member = self.slots.get_mut(slot as usize)?.as_mut()?;
         let shared = self.policies.get_mut(member.policy.0 as usize)?;
-        let id = ConnId {
-            index: slot,
-            generation: member.generation,
-        };
+        let id = ConnId { index: slot, generation: member.generation };
         let stats = &mut self.stats;
         Some((member, shared, Out { id, stats, out }))
     }

@@ -13,11 +13,7 @@ pub struct Stats {
 
 impl Default for Stats {
     fn default() -> Self {
-        Stats {
-            counts: [0; Counter::COUNT],
-            transport: Histogram::default(),
-            application: Histogram::default(),
-        }
+        Stats { counts: [0; Counter::COUNT], transport: Histogram::default(), application: Histogram::default() }
     }
 }
 
@@ -70,10 +66,7 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram {
-            buckets: [0; BUCKETS],
-            sum: Span::ZERO,
-        }
+        Histogram { buckets: [0; BUCKETS], sum: Span::ZERO }
     }
 }
 
@@ -138,11 +131,7 @@ const fn end_of(bucket: usize) -> Span {
     if next == BUCKETS as u64 {
         return Span::MAX;
     }
-    let us = if next < PARTS {
-        next
-    } else {
-        (PARTS + next % PARTS) << (next / PARTS - 1)
-    };
+    let us = if next < PARTS { next } else { (PARTS + next % PARTS) << (next / PARTS - 1) };
     Span::from_nanos(us * 1_000)
 }
 

@@ -184,18 +184,9 @@ mod tests {
 
     #[test]
     fn a_verdict_explains_itself_in_a_line() {
-        let mut v = Verdict::plain(
-            VerdictKind::PeerSilent,
-            Some(4408),
-            "heartbeat timeout",
-            Instant::from_secs(15),
-            Instant::ZERO,
-        );
+        let mut v = Verdict::plain(VerdictKind::PeerSilent, Some(4408), "heartbeat timeout", Instant::from_secs(15), Instant::ZERO);
         (v.plane, v.unanswered, v.written) = (Plane::Application, 2, Some(Instant::from_millis(4_999)));
         let line = alloc::string::ToString::to_string(&v);
-        assert_eq!(
-            line,
-            "peer-silent: 2 unanswered, last answer never, oldest heartbeat written 10.001 s ago, no bytes for 15.0 s"
-        );
+        assert_eq!(line, "peer-silent: 2 unanswered, last answer never, oldest heartbeat written 10.001 s ago, no bytes for 15.0 s");
     }
 }

@@ -44,11 +44,7 @@ struct Entry {
 }
 
 impl Entry {
-    const UNARMED: Entry = Entry {
-        at: Instant::NEVER,
-        prev: NIL,
-        next: NIL,
-    };
+    const UNARMED: Entry = Entry { at: Instant::NEVER, prev: NIL, next: NIL };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,11 +57,7 @@ struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Slot = Slot {
-        min: Instant::NEVER,
-        head: NIL,
-        exact: true,
-    };
+    const EMPTY: Slot = Slot { min: Instant::NEVER, head: NIL, exact: true };
 
     fn joined_by(&mut self, at: Instant) {
         if at <= self.min {
@@ -80,12 +72,7 @@ impl Slot {
 
 impl Default for Wheel {
     fn default() -> Self {
-        Wheel {
-            entries: Vec::new(),
-            slots: vec![Slot::EMPTY; LEVELS * SLOTS],
-            occupied: [0; LEVELS],
-            tick: 0,
-        }
+        Wheel { entries: Vec::new(), slots: vec![Slot::EMPTY; LEVELS * SLOTS], occupied: [0; LEVELS], tick: 0 }
     }
 }
 

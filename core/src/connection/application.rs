@@ -83,10 +83,7 @@ impl Heartbeats {
     /// The settings changed.
     pub(super) fn rebase(&mut self, ask: Option<&Ask>, cx: &Ctx) {
         let Some(ask) = ask else {
-            *self = Heartbeats {
-                last_token: self.last_token,
-                ..Heartbeats::OFF
-            };
+            *self = Heartbeats { last_token: self.last_token, ..Heartbeats::OFF };
             return;
         };
         match ask.cadence {
@@ -111,11 +108,7 @@ impl Heartbeats {
     }
 
     fn write_stall_at(&self, ask: &Ask) -> Instant {
-        if self.unwritten == Unwritten::None {
-            Instant::NEVER
-        } else {
-            self.stall_from.after(ask.write_stall)
-        }
+        if self.unwritten == Unwritten::None { Instant::NEVER } else { self.stall_from.after(ask.write_stall) }
     }
 
     fn unanswered_written(&self) -> u8 {
@@ -166,11 +159,7 @@ impl Heartbeats {
     fn silence(&self, app: &Application, deadline: Instant, cx: &Ctx) -> Verdict {
         let index = usize::from(self.unanswered.saturating_sub(1));
         Verdict {
-            kind: if self.heard {
-                VerdictKind::PeerSlow
-            } else {
-                VerdictKind::PeerSilent
-            },
+            kind: if self.heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
             code: app.close_code,
             reason: if app.close_code.is_some() { "heartbeat timeout" } else { "" },
             plane: Plane::Application,
@@ -374,11 +363,7 @@ fn limit(ask: &Ask) -> u8 {
 }
 
 fn spacing(ask: &Ask, cx: &Ctx) -> Spacing {
-    Spacing {
-        period: ask.period,
-        jitter_ppm: ask.jitter_ppm,
-        chance: cx.chance,
-    }
+    Spacing { period: ask.period, jitter_ppm: ask.jitter_ppm, chance: cx.chance }
 }
 
 /// The first beat of all connections after `now`: k · period, k ≥ 1, of the caller's time.

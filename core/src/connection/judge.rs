@@ -20,9 +20,7 @@ impl Connection {
     pub(super) fn lifetime_ends(&self, limits: &Limits) -> Instant {
         limits.max_lifetime.map_or(Instant::NEVER, |life| {
             let tenth = life.part(10);
-            self.opened
-                .after(life.minus(tenth))
-                .after(self.chance.span(Purpose::Lifetime, 0, tenth.times(2)))
+            self.opened.after(life.minus(tenth)).after(self.chance.span(Purpose::Lifetime, 0, tenth.times(2)))
         })
     }
 
@@ -42,11 +40,7 @@ impl Connection {
             return self.carry_out(policy, outcome, out);
         }
         if let Some(t) = &policy.transport {
-            if transport_stalled {
-                self.pings.strict_stalled(t, &cx, out)
-            } else {
-                self.pings.ping(t, &cx, out)
-            }
+            if transport_stalled { self.pings.strict_stalled(t, &cx, out) } else { self.pings.ping(t, &cx, out) }
         }
         if let Some(app) = &policy.application {
             let after_beat = self.beat(app, beats, &cx, application_stalled, out);
@@ -57,20 +51,10 @@ impl Connection {
     }
 
     fn verdict(&self, policy: &Policy, cx: &Ctx, transport_stalled: bool, application_stalled: bool) -> Option<Outcome> {
-        let transport = policy
-            .transport
-            .as_ref()
-            .filter(|_| !transport_stalled)
-            .and_then(|t| self.pings.judge(t, cx));
+        let transport = policy.transport.as_ref().filter(|_| !transport_stalled).and_then(|t| self.pings.judge(t, cx));
+        // A maximum age says nothing about the peer: it holds after a stall as well.
         transport
-            .or_else(|| {
-                policy
-                    .application
-                    .as_ref()
-                    .filter(|_| !application_stalled)
-                    .and_then(|a| self.application_verdict(a, cx))
-            })
-            // Age says nothing of the peer and is not re-based: put off, it would be due for ever (law 3).
+            .or_else(|| policy.application.as_ref().filter(|_| !application_stalled).and_then(|a| self.application_verdict(a, cx)))
             .or_else(|| self.lifetime_verdict(policy, cx))
     }
 
@@ -142,20 +126,13 @@ impl Connection {
 
     pub(super) fn abort<S: Sink>(&mut self, kind: VerdictKind, now: Now, out: &mut S) {
         self.phase = Phase::Ended;
-        out.action(Action::Abort(Verdict {
-            deadline: self.ends_at,
-            ..Verdict::plain(kind, None, "", now.at, self.last_byte)
-        }));
+        out.action(Action::Abort(Verdict { deadline: self.ends_at, ..Verdict::plain(kind, None, "", now.at, self.last_byte) }));
     }
 }
 
 /// How late a tick may be for the transport plane; only `strict` looks (SPEC §3, "which rules a profile follows").
 fn transport_stall_after(policy: &Policy) -> Span {
-    policy
-        .transport
-        .as_ref()
-        .filter(|t| t.profile == Profile::Strict)
-        .map_or(Span::MAX, |t| t.stall_after)
+    policy.transport.as_ref().filter(|t| t.profile == Profile::Strict).map_or(Span::MAX, |t| t.stall_after)
 }
 
 fn application_stall_after(policy: &Policy) -> Span {

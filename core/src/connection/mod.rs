@@ -156,23 +156,14 @@ impl Connection {
             Phase::Open => {
                 let cx = self.cx(Now::default());
                 let pings = policy.transport.as_ref().map_or(Instant::NEVER, |t| self.pings.deadline(t, &cx));
-                let app = policy
-                    .application
-                    .as_ref()
-                    .map_or(Instant::NEVER, |a| self.application_deadline(a, &cx));
+                let app = policy.application.as_ref().map_or(Instant::NEVER, |a| self.application_deadline(a, &cx));
                 pings.min(app).min(self.lifetime_ends(&policy.limits))
             }
         }
     }
 
     fn cx(&self, now: Now) -> Ctx {
-        Ctx {
-            now,
-            chance: self.chance,
-            opened: self.opened,
-            last_byte: self.last_byte,
-            unread: self.unread,
-        }
+        Ctx { now, chance: self.chance, opened: self.opened, last_byte: self.last_byte, unread: self.unread }
     }
 
     fn apply<S: Sink>(&mut self, policy: &Policy, now: Now, input: Input, out: &mut S) {
@@ -217,8 +208,7 @@ impl Connection {
     fn rebase<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
         let cx = self.cx(now);
         self.pings.rebase(policy.transport.as_ref(), &cx, out);
-        self.heartbeats
-            .rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
+        self.heartbeats.rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
     }
 
     // What we did.
@@ -258,11 +248,9 @@ impl Connection {
                 last_answer: transport::known(self.pings.last_answer),
                 srtt: self.pings.rtt.smoothed(),
             },
-            Plane::Application => PlaneStatus {
-                unanswered: self.heartbeats.unanswered(),
-                last_answer: self.heartbeats.last_answer(),
-                srtt: None,
-            },
+            Plane::Application => {
+                PlaneStatus { unanswered: self.heartbeats.unanswered(), last_answer: self.heartbeats.last_answer(), srtt: None }
+            }
         }
     }
 

@@ -26,10 +26,7 @@ struct Word {
 }
 
 impl Word {
-    const EMPTY: Word = Word {
-        since: Instant::NEVER,
-        removed: false,
-    };
+    const EMPTY: Word = Word { since: Instant::NEVER, removed: false };
 }
 
 impl Due {
@@ -94,10 +91,7 @@ impl Due {
                 }
                 if known.removed {
                     let since = ones(self.bits[0][word]).map(|bit| ask(slot_at(word, bit))).min();
-                    *known = Word {
-                        since: since.unwrap_or(Instant::NEVER),
-                        removed: false,
-                    };
+                    *known = Word { since: since.unwrap_or(Instant::NEVER), removed: false };
                 }
                 earliest = earliest.min(known.since);
             }

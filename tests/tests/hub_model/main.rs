@@ -64,8 +64,7 @@ impl Pair {
             Op::Stale(who, input) => self.stale(who, *input),
             Op::Advance(budget) => drop(self.advance(*budget)),
             Op::Replace(policy, by) => {
-                self.hub
-                    .replace(self.present(), self.policies[*policy], variant(*by), &mut self.log);
+                self.hub.replace(self.present(), self.policies[*policy], variant(*by), &mut self.log);
                 self.naive.replace(self.present(), *policy, variant(*by));
             }
         }
@@ -142,10 +141,7 @@ impl Pair {
 
     /// The model is not even told: nothing may come of it.
     fn stale(&mut self, who: &prop::sample::Index, input: Input) {
-        let never = ConnId {
-            index: 3,
-            generation: u32::MAX,
-        };
+        let never = ConnId { index: 3, generation: u32::MAX };
         let id = if self.gone.is_empty() { never } else { *who.get(&self.gone) };
         assert_eq!(self.hub.input(self.present(), id, input, &mut self.log), Phase::Ended);
         assert!(self.hub.connection(id).is_none());

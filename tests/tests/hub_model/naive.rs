@@ -77,11 +77,7 @@ impl Sink for NaiveSink<'_> {
 
 impl Naive {
     pub(crate) fn new(seed: u64, policies: Vec<Policy>) -> Self {
-        Naive {
-            seed,
-            policies: policies.into_iter().map(|policy| (policy, Beats::default())).collect(),
-            ..Naive::default()
-        }
+        Naive { seed, policies: policies.into_iter().map(|policy| (policy, Beats::default())).collect(), ..Naive::default() }
     }
 
     fn observe(&mut self, now: Now) -> Now {
@@ -110,11 +106,7 @@ impl Naive {
     fn call(&mut self, place: usize, now: Now, call: Call) -> Instant {
         let Member { id, policy, connection } = &mut self.members[place];
         let (policy, beats) = &mut self.policies[*policy];
-        let mut sink = NaiveSink {
-            id: *id,
-            log: &mut self.log,
-            stats: &mut self.stats,
-        };
+        let mut sink = NaiveSink { id: *id, log: &mut self.log, stats: &mut self.stats };
         match call {
             Call::Input(input) => connection.step_shared(policy, beats, now, input, &mut sink),
             Call::Tick(lateness) => connection.tick(policy, beats, now, lateness, &mut sink),
@@ -154,9 +146,7 @@ impl Naive {
     }
 
     fn due(&self, now: Instant) -> Vec<usize> {
-        (0..self.members.len())
-            .filter(|place| self.deadline(&self.members[*place]) <= now)
-            .collect()
+        (0..self.members.len()).filter(|place| self.deadline(&self.members[*place]) <= now).collect()
     }
 
     /// Whether something is left that is due.
@@ -165,12 +155,7 @@ impl Naive {
         let (lateness, due) = (now.at.since(self.next()), self.due(now.at));
         for place in due.iter().take(budget.max(1) as usize) {
             let deadline = self.call(*place, now, Call::Tick(lateness));
-            assert!(
-                deadline > now.at,
-                "law 3: {deadline:?} at {:?}, late by {lateness:?}: {:?}",
-                now.at,
-                self.members[*place].connection
-            );
+            assert!(deadline > now.at, "law 3: {deadline:?} at {:?}, late by {lateness:?}: {:?}", now.at, self.members[*place].connection);
         }
         self.bury();
         due.len() > budget.max(1) as usize

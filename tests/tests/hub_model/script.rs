@@ -24,26 +24,14 @@ pub(crate) fn variant(n: u8) -> Policy {
         stall_after: ms(3_000),
         ..Transport::strict()
     };
-    let with = |transport, application| Policy {
-        transport,
-        application,
-        ..Policy::off()
-    };
+    let with = |transport, application| Policy { transport, application, ..Policy::off() };
     match n % VARIANTS {
         0 => Policy::strict(),
-        1 => with(
-            Some(transport(Profile::Strict)),
-            Some(beats(Cadence::Together, Timing::Beat, Death::MissesBefore(2))),
-        ),
+        1 => with(Some(transport(Profile::Strict)), Some(beats(Cadence::Together, Timing::Beat, Death::MissesBefore(2)))),
         2 => with(None, Some(beats(Cadence::Together, Timing::Beat, Death::MissesAfter(2)))),
         3 => with(None, Some(beats(Cadence::Spread, Timing::AfterIdle, Death::Timeout(ms(7_000))))),
         4 => with(
-            Some(Transport {
-                jitter_ppm: 300_000,
-                adaptive: true,
-                only_when_idle: true,
-                ..transport(Profile::Strict)
-            }),
+            Some(Transport { jitter_ppm: 300_000, adaptive: true, only_when_idle: true, ..transport(Profile::Strict) }),
             Some(beats(Cadence::Spread, Timing::AfterSilence, Death::Never)),
         ),
         5 => {
@@ -72,10 +60,7 @@ fn beats(cadence: Cadence, timing: Timing, death: Death) -> Application {
             write_stall: period.times(2),
             stall_after: period,
         }),
-        listen: (cadence == Cadence::Spread).then_some(Listen {
-            limit: Span::from_secs(30),
-            evidence: ListenFor::Bytes,
-        }),
+        listen: (cadence == Cadence::Spread).then_some(Listen { limit: Span::from_secs(30), evidence: ListenFor::Bytes }),
         answers_peer: true,
         feed_timeout: None,
         close_code: Some(4408),
