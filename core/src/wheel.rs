@@ -160,8 +160,8 @@ impl Wheel {
 
     /// Hands out the keys of the slot that `now` lies in, as far as they are due, and finds new places for the others.
     fn sift(&mut self, level: usize, slot: usize, now: Instant, out: &mut Vec<u32>) {
-        if level == 0 && self.slots[slot].min > now {
-            return;
+        if level == 0 {
+            return self.reap(slot, now, out);
         }
         let mut key = self.take(level, slot);
         while key != NIL {
@@ -174,6 +174,26 @@ impl Wheel {
             }
             key = next;
         }
+    }
+
+    /// The same at the lowest level, where the others stay in their place.
+    fn reap(&mut self, slot: usize, now: Instant, out: &mut Vec<u32>) {
+        if self.slots[slot].min > now {
+            return;
+        }
+        let (mut min, mut key) = (Instant::NEVER, self.slots[slot].head);
+        while key != NIL {
+            let Entry { at, next, .. } = self.entries[key as usize];
+            if at <= now {
+                self.disarm(key);
+                out.push(key);
+            } else {
+                min = min.min(at);
+            }
+            key = next;
+        }
+        // Exact by the way: all were looked at.
+        (self.slots[slot].min, self.slots[slot].exact) = (min, true);
     }
 
     /// Empties a slot and gives its first key.
