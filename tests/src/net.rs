@@ -53,7 +53,7 @@ pub fn run(policy: &Policy, weather: Weather, length: Span) -> Outcome {
 
 enum Event {
     Written(Input, Option<(Instant, Input)>),
-    Arrives(Input, Option<Instant>),
+    Arrives(Input),
 }
 
 struct World<'a> {
@@ -116,10 +116,10 @@ impl<'a> World<'a> {
                 Event::Written(input, answer) => {
                     self.step(input);
                     if let Some((at, input)) = answer {
-                        self.schedule(at.max(self.now), Event::Arrives(input, None));
+                        self.schedule(at.max(self.now), Event::Arrives(input));
                     }
                 }
-                Event::Arrives(input, _) => {
+                Event::Arrives(input) => {
                     self.outcome.last_evidence = self.now;
                     self.step(Input::Bytes(8));
                     self.step(input);

@@ -43,10 +43,18 @@ fn wobble(ask: &Ask) -> Span {
     Span::from_nanos(ask.period.as_nanos() / 1_000_000 * u64::from(ask.jitter_ppm) * 2)
 }
 
-/// An interval and a timeout of which one fits into the other a hundred times at most: a run stays short.
-fn comparable(config: &PolicyConfig) -> bool {
-    let (interval, timeout) = (config.ping_interval.unwrap(), config.ping_timeout.unwrap());
-    interval <= timeout * 100 && timeout <= interval * 100
+/// Wishes for `strict` whose times lie within a factor of ten of each other: a run stays short.
+fn close_times() -> impl Strategy<Value = PolicyConfig> {
+    let factor = || 0.1f64..10.0;
+    (arbitrary::strict(), 10u64..60_000, factor(), factor()).prop_map(|(config, ms, timeout, stall)| {
+        let times = |f: f64| Some(Duration::from_nanos((ms as f64 * f * 1e6) as u64));
+        PolicyConfig {
+            ping_interval: times(1.0),
+            ping_timeout: times(timeout),
+            write_stall: config.write_stall.and(times(stall)),
+            ..config
+        }
+    })
 }
 
 proptest! {
@@ -54,7 +62,7 @@ proptest! {
 
     #[test]
     fn law_12_a_peer_that_pongs_within_the_timeout_is_never_closed_for_silence(
-        config in arbitrary::strict().prop_filter("comparable", comparable), seed in any::<u64>(), late in 0u64..40_000, share in 0.0f64..1.0
+        config in close_times(), seed in any::<u64>(), late in 0u64..40_000, share in 0.0f64..1.0
     ) {
         let policy = strict(PolicyConfig { write_stall: None, ..config });
         let t = policy.transport.unwrap();
@@ -90,11 +98,11 @@ proptest! {
 
     #[test]
     fn law_13_a_dead_peer_is_closed_within_interval_and_timeout_of_its_last_evidence(
-        config in arbitrary::strict().prop_filter("comparable", comparable), seed in any::<u64>(), dies in 0u64..5_000
+        config in close_times(), seed in any::<u64>(), dies in 0u64..5_000
     ) {
         let policy = strict(PolicyConfig { jitter_ppm: None, ..config });
         let t = policy.transport.unwrap();
-        let dies_at = Instant::from_nanos(t.interval.as_nanos() / 100 * dies / 10);
+        let dies_at = Instant::from_nanos(t.interval.as_nanos() / 1_000 * dies);
         let rtt = t.timeout.part(2).min(Span::from_millis(900));
         let out = run(&policy, Weather { seed, dies_at, pong_after_max: rtt, ..CALM }, t.interval.times(60).plus(t.timeout.times(3)));
         let v = out.verdict.expect("a verdict");
@@ -115,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn law_13_who_takes_no_byte_is_closed_by_the_write_stall(config in arbitrary::strict().prop_filter("comparable", comparable), seed in any::<u64>()) {
+    fn law_13_who_takes_no_byte_is_closed_by_the_write_stall(config in close_times(), seed in any::<u64>()) {
         let policy = strict(config);
         let t = policy.transport.unwrap();
         let never = Weather { seed, write_delay_max: Span::MAX, ..CALM };
@@ -128,18 +136,18 @@ proptest! {
 
     #[test]
     fn law_14_with_prompt_answers_the_spacing_of_pings_is_the_interval(
-        config in arbitrary::strict().prop_filter("comparable", comparable), seed in any::<u64>()
+        config in close_times(), seed in any::<u64>()
     ) {
         let policy = strict(PolicyConfig { jitter_ppm: None, only_when_idle: None, ..config });
         let t = policy.transport.unwrap();
-        let out = run(&policy, Weather { seed, pong_after_max: t.timeout.min(t.interval).part(3), ..CALM }, t.interval.times(50));
+        let out = run(&policy, Weather { seed, pong_after_max: t.timeout.min(t.interval).min(Span::from_secs(2)).part(3), ..CALM }, t.interval.times(50));
         prop_assert!(out.pings.len() >= 49);
         prop_assert!(out.pings.windows(2).all(|w| w[1].since(w[0]) == t.interval), "{:?}", out.pings);
     }
 
     #[test]
     fn law_15_the_time_to_a_verdict_grows_with_the_timeout(
-        config in arbitrary::strict().prop_filter("comparable", comparable), seed in any::<u64>(), more in 1u64..600_000, dies in 0u64..50
+        config in close_times(), seed in any::<u64>(), more in 1u64..600_000, dies in 0u64..50
     ) {
         let time_to_verdict = |timeout: Duration| {
             let policy = strict(PolicyConfig { ping_timeout: Some(timeout), evidence: Some(Evidence::PongOnly), write_stall: None, ..config.clone() });
