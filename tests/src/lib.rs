@@ -2,5 +2,6 @@
 
 pub mod arbitrary;
 pub mod drive;
+pub mod net;
 pub mod raw;
 pub mod serving;
