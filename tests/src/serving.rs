@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wsbeat_core::dialect::{Dialect, Message};
 use wsbeat_core::event::{Verdict, VerdictKind};
-use wsbeat_tokio::server::{Context, End, Handle, Handler, Request, Server, ServerConfig, Summary};
+use wsbeat_tokio::server::{CloseReason, Context, End, Handle, Handler, Request, Server, ServerConfig, Summary};
 
 use crate::raw::PATIENCE;
 
@@ -39,6 +39,12 @@ impl Handler for Echo {
         match message {
             Message::Text("panic!") => panic!("as it was told"),
             Message::Text("sleep!") => std::thread::sleep(Duration::from_millis(300)),
+            Message::Text("bye!") => {
+                let _ = ctx.send(Message::Text("before"));
+                ctx.close(&CloseReason::new(4001, "because").expect("may be sent"));
+                ctx.close(&CloseReason::normal());
+                assert!(ctx.send(Message::Text("after")).is_err());
+            }
             Message::Text("all!") => {
                 ctx.broadcast(Message::Text("to all"));
             }

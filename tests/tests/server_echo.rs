@@ -1,5 +1,6 @@
 //! What a peer sends comes back whole, however it was cut.
 
+use wsbeat_core::event::VerdictKind;
 use wsbeat_tests::raw::{Raw, masked};
 use wsbeat_tests::serving::{Seen, Serving, config, config_in};
 
@@ -112,4 +113,20 @@ fn a_broadcast_reaches_all() {
     for raw in &mut all {
         assert_eq!(raw.next_text(), "again");
     }
+}
+
+#[test]
+fn a_handler_closes_behind_what_it_sent() {
+    let serving = Serving::start(config());
+    let mut raw = Raw::open(serving.address);
+    raw.text("bye!");
+    raw.text("too late");
+    raw.frame(0x89, b"too late");
+    assert_eq!(raw.next_text(), "before");
+    let close = raw.next_frame().unwrap();
+    assert_eq!((close.close_code(), &close.payload[2..]), (Some(4001), &b"because"[..]));
+    raw.close(4001);
+    assert_eq!(raw.next_frame(), None, "neither an echo nor a pong follows");
+    let end = serving.end();
+    assert_eq!((end.verdict.map(|v| v.kind), end.peer_code), (Some(VerdictKind::User), 4001));
 }

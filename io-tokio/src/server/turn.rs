@@ -30,6 +30,8 @@ const ACCEPTS_PER_TURN: usize = 128;
 const ADVANCE_BUDGET: u32 = 256;
 /// How often that is done in one turn.
 const ADVANCES_PER_TURN: usize = 16;
+/// How long a turn does what handles asked for.
+const COMMANDS_MAX: Span = Span::from_millis(5);
 /// How long a turn reads. Who is left over is read in the next one, first, and not judged before.
 const READING_MAX: Span = Span::from_millis(5);
 /// How old the look at the sockets may be when time advances; older, and they are looked at again without being read.
@@ -70,9 +72,9 @@ pub(super) struct Drain {
 impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
         self.world.tick_clock();
-        self.commands();
+        let mut again = self.commands();
         self.inbound()?;
-        let mut again = self.accept();
+        again |= self.accept();
         let due = self.expire();
         if let Some(ending) = self.drain_on() {
             return Ok(Wait::Ended(ending));
@@ -94,6 +96,7 @@ impl<H: Handler> Driver<H> {
 
     /// Reads what was left last time, then everything that the kernel says is readable.
     fn inbound(&mut self) -> io::Result<()> {
+        self.reads_until = self.world.clock.monotonic().after(READING_MAX);
         for _ in 0..self.world.unread.len() {
             if self.is_late() {
                 break;
@@ -115,7 +118,7 @@ impl<H: Handler> Driver<H> {
 
     /// This turn has read for long enough.
     pub(super) fn is_late(&self) -> bool {
-        self.world.clock.monotonic().since(self.world.now.at) > READING_MAX
+        self.world.clock.monotonic() > self.reads_until
     }
 
     /// Looks at the sockets once. Returns whether there may be more than was seen.
@@ -245,13 +248,20 @@ impl<H: Handler> Driver<H> {
 
     // Commands.
 
-    fn commands(&mut self) {
-        let mut commands = VecDeque::new();
-        self.world.shared.take_commands(&mut commands);
-        for command in commands {
+    /// Does what handles asked for, for a bounded time. Returns whether there is more.
+    fn commands(&mut self) -> bool {
+        if self.commands.is_empty() {
+            self.world.shared.take_commands(&mut self.commands);
+        }
+        let until = self.world.now.at.after(COMMANDS_MAX);
+        while let Some(command) = self.commands.pop_front() {
             self.command(command);
             self.settle(None);
+            if self.world.clock.monotonic() > until {
+                break;
+            }
         }
+        !self.commands.is_empty()
     }
 
     fn command(&mut self, command: Command) {
