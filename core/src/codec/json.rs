@@ -309,12 +309,13 @@ impl<'t> Scan<'t> {
                 b'-' | b'0'..=b'9' => return self.number(),
                 _ => return self.literal(),
             }
+            open.push(first)?;
             self.space();
             if self.peek()? == if first == b'{' { b'}' } else { b']' } {
                 self.at += 1;
+                open.pop();
                 return Some(());
             }
-            open.push(first)?;
             if first == b'{' {
                 self.key()?;
             }

@@ -389,7 +389,11 @@ fn choice_or<T: Copy>(field: &str, text: Option<&str>, all: &[(&str, T)], defaul
 }
 
 fn wrong(field: impl Display, value: impl Display, limit: impl Display) -> DialectError {
-    DialectError::new(field, value, limit)
+    let mut error = DialectError::new(field, value, limit);
+    if error.value.trim().is_empty() {
+        error.value = format!("{:?}", error.value);
+    }
+    error
 }
 
 fn named(field: &str, e: PolicyError) -> DialectError {
