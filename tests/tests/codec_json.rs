@@ -8,9 +8,7 @@ fn pointer(text: &str) -> Vec<String> {
 }
 
 fn get(text: &str, place: &str) -> Option<String> {
-    Members::default()
-        .parse(text)
-        .and_then(|object| object.get(&pointer(place)).map(|raw| raw.text().to_string()))
+    Members::default().parse(text).and_then(|object| object.get(&pointer(place)).map(|raw| raw.text().to_string()))
 }
 
 fn is_object(text: &str) -> bool {
@@ -38,9 +36,40 @@ fn values_come_as_they_were_written() {
 #[test]
 fn what_is_no_single_object_is_refused() {
     for text in [
-        "", " ", "1", "\"a\"", "[]", "[{}]", "null", "{", "}", "{]", "{}{}", "{} x", "{\"a\"}", "{\"a\":}", "{a:1}", "{'a':1}", "{\"a\":1,}",
-        "{,}", "{\"a\":1 \"b\":2}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":.5}", "{\"a\":1.}", "{\"a\":1e}", "{\"a\":-}", "{\"a\":nul}",
-        "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":[1,]}", "{\"a\":[1}", "{\"a\":NaN}", "\u{feff}{}", "{}\0",
+        "",
+        " ",
+        "1",
+        "\"a\"",
+        "[]",
+        "[{}]",
+        "null",
+        "{",
+        "}",
+        "{]",
+        "{}{}",
+        "{} x",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":01}",
+        "{\"a\":+1}",
+        "{\"a\":.5}",
+        "{\"a\":1.}",
+        "{\"a\":1e}",
+        "{\"a\":-}",
+        "{\"a\":nul}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":[1,]}",
+        "{\"a\":[1}",
+        "{\"a\":NaN}",
+        "\u{feff}{}",
+        "{}\0",
     ] {
         assert!(!is_object(text), "{text}");
     }
@@ -115,8 +144,31 @@ fn digits_are_equal_as_integer_and_as_string_and_nothing_else_is() {
 fn nearly_json() -> impl Strategy<Value = String> {
     proptest::collection::vec(
         prop::sample::select(vec![
-            "{", "}", "[", "]", ",", ":", "\"a\"", "\"b\"", "1", "-1", "0", "1.5", "1e3", "true", "null", " ", "\"\\u0061\"", "\"", "\\",
-            "e", ".", "-", "{\"c\":[1,{}]}", "\"d\":", "\"f\":",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\"",
+            "\"b\"",
+            "1",
+            "-1",
+            "0",
+            "1.5",
+            "1e3",
+            "true",
+            "null",
+            " ",
+            "\"\\u0061\"",
+            "\"",
+            "\\",
+            "e",
+            ".",
+            "-",
+            "{\"c\":[1,{}]}",
+            "\"d\":",
+            "\"f\":",
         ]),
         0..24,
     )

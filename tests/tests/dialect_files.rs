@@ -39,10 +39,8 @@ replies = [{ when = { "/join" = "$t" }, capture = { room = "/join" }, send = '{"
 
 fn with(field: &str, value: &str) -> String {
     let begins = format!("{field} = ");
-    let lines: Vec<String> = OWN
-        .lines()
-        .map(|line| if line.starts_with(&begins) { format!("{begins}{value}") } else { line.to_string() })
-        .collect();
+    let lines: Vec<String> =
+        OWN.lines().map(|line| if line.starts_with(&begins) { format!("{begins}{value}") } else { line.to_string() }).collect();
     lines.join("\n")
 }
 
@@ -140,7 +138,10 @@ fn every_field_that_is_wrong_is_named_with_its_value_its_limit_and_its_line() {
         let e = Dialect::load(&text).expect_err(&format!("{field} = {value}"));
         let line = 1 + text.lines().position(|l| l.starts_with(&format!("{field} = "))).unwrap();
         // Two fields that do not go together: the error may name either.
-        let either = matches!((field, value), ("status", "\"verified\"") | ("initiator", "\"client\"") | ("layer", "\"text\"") | ("ping", "'{\"ask\":1}'"));
+        let either = matches!(
+            (field, value),
+            ("status", "\"verified\"") | ("initiator", "\"client\"") | ("layer", "\"text\"") | ("ping", "'{\"ask\":1}'")
+        );
         if !either {
             assert_eq!(e.field.split('.').next(), Some(field), "{field} = {value}: {e}");
             assert_eq!(e.line, Some(line), "{e}");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use wsbeat_core::dialect::{Dialect, Negotiated, Role};
 use wsbeat_core::policy::{
-    Answers, Application, Cadence, Counts, Death, Evidence, Listen, ListenFor, Matching, Plan, PolicyConfig, Start, Timing, TokenKind, Transport,
+    Answers, Application, Cadence, Counts, Death, Evidence, Listen, ListenFor, Matching, Plan, PolicyConfig, Start, Timing, TokenKind,
+    Transport,
 };
 use wsbeat_core::time::Span;
 
@@ -141,11 +142,7 @@ fn what_closes_and_what_counts_is_the_rows_own() {
 
 #[test]
 fn interval_and_misses_replace_the_rows_and_what_follows_from_them() {
-    let config = PolicyConfig {
-        interval: Some(Duration::from_millis(200)),
-        misses: Some(4),
-        ..PolicyConfig::default()
-    };
+    let config = PolicyConfig { interval: Some(Duration::from_millis(200)), misses: Some(4), ..PolicyConfig::default() };
     for d in Dialect::presets() {
         let (server, client) = (d.plan(Role::Server, &config).unwrap(), d.plan(Role::Client, &config).unwrap());
         if let Some(t) = server.transport {
@@ -169,10 +166,7 @@ fn interval_and_misses_replace_the_rows_and_what_follows_from_them() {
 
 #[test]
 fn an_interval_of_zero_turns_the_plane_off() {
-    let config = PolicyConfig {
-        interval: Some(Duration::ZERO),
-        ..PolicyConfig::default()
-    };
+    let config = PolicyConfig { interval: Some(Duration::ZERO), ..PolicyConfig::default() };
     for d in Dialect::presets() {
         for role in [Role::Server, Role::Client] {
             assert_eq!(d.plan(role, &config).unwrap(), Plan::default(), "{}", d.id());
@@ -183,11 +177,7 @@ fn an_interval_of_zero_turns_the_plane_off() {
 #[test]
 fn what_cannot_be_is_an_error_that_names_it() {
     let d = Dialect::preset("htx-spot-v1").unwrap();
-    let with = |interval, misses| PolicyConfig {
-        interval,
-        misses,
-        ..PolicyConfig::default()
-    };
+    let with = |interval, misses| PolicyConfig { interval, misses, ..PolicyConfig::default() };
     for (config, field) in [
         (with(Some(Duration::from_nanos(1)), None), "interval"),
         (with(Some(Duration::MAX), None), "interval"),
@@ -203,10 +193,7 @@ fn what_cannot_be_is_an_error_that_names_it() {
 #[test]
 fn what_the_peer_sets_is_obeyed() {
     let d = Dialect::preset("kucoin").unwrap();
-    let set = |interval, timeout| Negotiated {
-        interval: Some(Duration::from_secs(interval)),
-        timeout: Some(Duration::from_secs(timeout)),
-    };
+    let set = |interval, timeout| Negotiated { interval: Some(Duration::from_secs(interval)), timeout: Some(Duration::from_secs(timeout)) };
     let plan = |role, n| d.renegotiate(role, &PolicyConfig::default(), n).unwrap().application.unwrap();
     let ask = plan(Role::Client, set(50, 7)).ask.unwrap();
     assert_eq!((ask.period, ask.death), (s(50), Death::Timeout(s(7))));

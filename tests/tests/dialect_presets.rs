@@ -1,14 +1,34 @@
 //! Every embedded dialect loads, says what the exchange's page says, and understands itself in both roles.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use wsbeat_core::dialect::{Decoder, Dialect, Encoder, Heard, Layer, Message, Role};
 use wsbeat_core::event::Token;
 
 const NOW: u64 = 1_600_000_000_000;
 
 const IDS: [&str; 21] = [
-    "blog", "htx-spot-v1", "htx-spot-v2", "htx-contract-market", "htx-contract-order", "binance-spot", "binance-usdm", "okx", "bybit-v5",
-    "kucoin", "deribit", "kraken-v2", "coinbase", "mexc-futures", "cryptocom", "engineio-4", "phoenix", "graphql-ws", "centrifugo",
-    "signalr", "stomp-1.2",
+    "blog",
+    "htx-spot-v1",
+    "htx-spot-v2",
+    "htx-contract-market",
+    "htx-contract-order",
+    "binance-spot",
+    "binance-usdm",
+    "okx",
+    "bybit-v5",
+    "kucoin",
+    "deribit",
+    "kraken-v2",
+    "coinbase",
+    "mexc-futures",
+    "cryptocom",
+    "engineio-4",
+    "phoenix",
+    "graphql-ws",
+    "centrifugo",
+    "signalr",
+    "stomp-1.2",
 ];
 
 fn dialect(id: &str) -> &'static Dialect {
@@ -28,7 +48,7 @@ fn a_dialect_shown_is_a_dialect_that_loads() {
     for d in Dialect::presets() {
         let shown = d.to_toml();
         let again = Dialect::load(&shown).unwrap_or_else(|e| panic!("{}: {e}\n{shown}", d.id()));
-        assert_eq!(again, [d.clone()]);
+        assert_eq!(again, std::slice::from_ref(d));
         assert_eq!(again[0].to_toml(), shown);
     }
 }
@@ -108,20 +128,56 @@ type Vector = (&'static str, Role, &'static str, u64, Option<&'static str>);
 fn documented_heartbeats_get_the_documented_answers() {
     use Role::{Client, Server};
     let vectors: [Vector; 19] = [
-        ("htx-spot-v2", Client, r#"{"action":"ping","data":{"ts":1575537778295}}"#, 1575537778295, Some(r#"{"action":"pong","data":{"ts":1575537778295}}"#)),
+        (
+            "htx-spot-v2",
+            Client,
+            r#"{"action":"ping","data":{"ts":1575537778295}}"#,
+            1575537778295,
+            Some(r#"{"action":"pong","data":{"ts":1575537778295}}"#),
+        ),
         ("htx-spot-v2", Client, r#"{ "data": { "ts": "15" }, "action": "ping" }"#, 15, Some(r#"{"action":"pong","data":{"ts":"15"}}"#)),
         ("okx", Server, "ping", 0, Some("pong")),
-        ("bybit-v5", Server, r#"{"req_id":"100001","op":"ping"}"#, 100001, Some(r#"{"success":true,"ret_msg":"pong","conn_id":"0","req_id":"100001","op":"ping"}"#)),
+        (
+            "bybit-v5",
+            Server,
+            r#"{"req_id":"100001","op":"ping"}"#,
+            100001,
+            Some(r#"{"success":true,"ret_msg":"pong","conn_id":"0","req_id":"100001","op":"ping"}"#),
+        ),
         ("bybit-v5", Server, r#"{"op":"ping"}"#, 0, Some(r#"{"success":true,"ret_msg":"pong","conn_id":"0","req_id":"","op":"ping"}"#)),
         ("kucoin", Server, r#"{"id":"1545910590801","type":"ping"}"#, 1545910590801, Some(r#"{"id":"1545910590801","type":"pong"}"#)),
         ("kucoin", Server, r#"{"id":1545910590801,"type":"ping"}"#, 1545910590801, Some(r#"{"id":1545910590801,"type":"pong"}"#)),
-        ("deribit", Client, r#"{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}"#, 0, Some(r#"{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}"#)),
+        (
+            "deribit",
+            Client,
+            r#"{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}"#,
+            0,
+            Some(r#"{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}"#),
+        ),
         ("kraken-v2", Client, r#"{"channel":"heartbeat"}"#, 0, None),
-        ("coinbase", Client, r#"{"channel":"heartbeats","client_id":"","timestamp":"2023-06-23T20:31:26Z","sequence_num":0,"events":[{"current_time":"2023-06-23 20:31:56","heartbeat_counter":"3049"}]}"#, 3049, None),
+        (
+            "coinbase",
+            Client,
+            r#"{"channel":"heartbeats","client_id":"","timestamp":"2023-06-23T20:31:26Z","sequence_num":0,"events":[{"current_time":"2023-06-23 20:31:56","heartbeat_counter":"3049"}]}"#,
+            3049,
+            None,
+        ),
         ("mexc-futures", Server, r#"{"method":"ping"}"#, 0, Some(r#"{"channel":"pong","data":1600000000000}"#)),
-        ("cryptocom", Client, r#"{"id":1587523073344,"method":"public/heartbeat","code":0}"#, 1587523073344, Some(r#"{"id":1587523073344,"method":"public/respond-heartbeat"}"#)),
+        (
+            "cryptocom",
+            Client,
+            r#"{"id":1587523073344,"method":"public/heartbeat","code":0}"#,
+            1587523073344,
+            Some(r#"{"id":1587523073344,"method":"public/respond-heartbeat"}"#),
+        ),
         ("engineio-4", Client, "2", 0, Some("3")),
-        ("phoenix", Server, r#"{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"12"}"#, 12, Some(r#"{"topic":"phoenix","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"12"}"#)),
+        (
+            "phoenix",
+            Server,
+            r#"{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"12"}"#,
+            12,
+            Some(r#"{"topic":"phoenix","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"12"}"#),
+        ),
         ("graphql-ws", Client, r#"{"type":"ping"}"#, 0, Some(r#"{"type":"pong"}"#)),
         ("graphql-ws", Server, r#"{"type":"ping","payload":{"a":1}}"#, 0, Some(r#"{"type":"pong"}"#)),
         ("centrifugo", Client, "{}", 0, Some("{}")),
@@ -131,10 +187,7 @@ fn documented_heartbeats_get_the_documented_answers() {
     let mut decoder = Decoder::default();
     for (id, role, message, token, answer) in vectors {
         let heard = dialect(id).decode(role, Message::Text(message), NOW, &mut decoder);
-        let expected = Heard::Heartbeat {
-            token: Token(token),
-            answer: answer.map(Message::Text),
-        };
+        let expected = Heard::Heartbeat { token: Token(token), answer: answer.map(Message::Text) };
         assert_eq!(heard, expected, "{id} {message}");
     }
 }

@@ -32,24 +32,72 @@ fn reply(id: &str, message: &str) -> Option<String> {
 #[test]
 fn requests_are_acknowledged_in_the_exchanges_words() {
     for (id, request, expected) in [
-        ("htx-spot-v1", r#"{"sub":"market.btcusdt.kline.1min","id":"id1"}"#, r#"{"id":"id1","status":"ok","subbed":"market.btcusdt.kline.1min","ts":1489474081631}"#),
-        ("htx-spot-v1", r#"{"sub":"market.btcusdt.kline.1min"}"#, r#"{"status":"ok","subbed":"market.btcusdt.kline.1min","ts":1489474081631}"#),
-        ("htx-spot-v1", r#"{"unsub":"market.btcusdt.kline.1min","id":"id4"}"#, r#"{"id":"id4","status":"ok","unsubbed":"market.btcusdt.kline.1min","ts":1489474081631}"#),
-        ("htx-contract-market", r#"{"sub":"market.BTC-USDT.depth.step0","id":5}"#, r#"{"id":5,"status":"ok","subbed":"market.BTC-USDT.depth.step0","ts":1489474081631}"#),
-        ("htx-spot-v2", r#"{"action":"req","ch":"auth","params":{"authType":"api"}}"#, r#"{"action":"req","code":200,"ch":"auth","data":{}}"#),
+        (
+            "htx-spot-v1",
+            r#"{"sub":"market.btcusdt.kline.1min","id":"id1"}"#,
+            r#"{"id":"id1","status":"ok","subbed":"market.btcusdt.kline.1min","ts":1489474081631}"#,
+        ),
+        (
+            "htx-spot-v1",
+            r#"{"sub":"market.btcusdt.kline.1min"}"#,
+            r#"{"status":"ok","subbed":"market.btcusdt.kline.1min","ts":1489474081631}"#,
+        ),
+        (
+            "htx-spot-v1",
+            r#"{"unsub":"market.btcusdt.kline.1min","id":"id4"}"#,
+            r#"{"id":"id4","status":"ok","unsubbed":"market.btcusdt.kline.1min","ts":1489474081631}"#,
+        ),
+        (
+            "htx-contract-market",
+            r#"{"sub":"market.BTC-USDT.depth.step0","id":5}"#,
+            r#"{"id":5,"status":"ok","subbed":"market.BTC-USDT.depth.step0","ts":1489474081631}"#,
+        ),
+        (
+            "htx-spot-v2",
+            r#"{"action":"req","ch":"auth","params":{"authType":"api"}}"#,
+            r#"{"action":"req","code":200,"ch":"auth","data":{}}"#,
+        ),
         ("htx-spot-v2", r#"{"action":"sub","ch":"orders#btcusdt"}"#, r#"{"action":"sub","code":200,"ch":"orders#btcusdt","data":{}}"#),
-        ("htx-contract-order", r#"{"op":"auth","type":"api","Signature":"x"}"#, r#"{"op":"auth","type":"api","err-code":0,"ts":1489474081631,"data":{"user-id":"0"}}"#),
-        ("htx-contract-order", r#"{"op":"sub","cid":"c1","topic":"orders.btc"}"#, r#"{"op":"sub","cid":"c1","topic":"orders.btc","err-code":0,"ts":1489474081631}"#),
+        (
+            "htx-contract-order",
+            r#"{"op":"auth","type":"api","Signature":"x"}"#,
+            r#"{"op":"auth","type":"api","err-code":0,"ts":1489474081631,"data":{"user-id":"0"}}"#,
+        ),
+        (
+            "htx-contract-order",
+            r#"{"op":"sub","cid":"c1","topic":"orders.btc"}"#,
+            r#"{"op":"sub","cid":"c1","topic":"orders.btc","err-code":0,"ts":1489474081631}"#,
+        ),
         ("binance-spot", r#"{"method":"SUBSCRIBE","params":["btcusdt@aggTrade","btcusdt@depth"],"id":1}"#, r#"{"result":null,"id":1}"#),
         ("binance-usdm", r#"{"method":"UNSUBSCRIBE","params":["btcusdt@depth"],"id":"312"}"#, r#"{"result":null,"id":"312"}"#),
-        ("okx", r#"{"op":"subscribe","args":[{"channel":"tickers","instId":"BTC-USDT"}]}"#, r#"{"event":"subscribe","arg":{"channel":"tickers","instId":"BTC-USDT"},"connId":"a4d3ae55"}"#),
+        (
+            "okx",
+            r#"{"op":"subscribe","args":[{"channel":"tickers","instId":"BTC-USDT"}]}"#,
+            r#"{"event":"subscribe","arg":{"channel":"tickers","instId":"BTC-USDT"},"connId":"a4d3ae55"}"#,
+        ),
         ("okx", r#"{"op":"login","args":[{"apiKey":"k"}]}"#, r#"{"event":"login","code":"0","msg":"","connId":"a4d3ae55"}"#),
-        ("bybit-v5", r#"{"req_id":"test","op":"subscribe","args":["orderbook.1.BTCUSDT"]}"#, r#"{"success":true,"ret_msg":"","conn_id":"0","req_id":"test","op":"subscribe"}"#),
+        (
+            "bybit-v5",
+            r#"{"req_id":"test","op":"subscribe","args":["orderbook.1.BTCUSDT"]}"#,
+            r#"{"success":true,"ret_msg":"","conn_id":"0","req_id":"test","op":"subscribe"}"#,
+        ),
         ("bybit-v5", r#"{"op":"auth","args":["k",1,"s"]}"#, r#"{"success":true,"ret_msg":"","op":"auth","conn_id":"0"}"#),
-        ("kucoin", r#"{"id":1545910660739,"type":"subscribe","topic":"/market/ticker:BTC-USDT","privateChannel":false,"response":true}"#, r#"{"id":1545910660739,"type":"ack"}"#),
-        ("deribit", r#"{"jsonrpc":"2.0","id":9098,"method":"public/set_heartbeat","params":{"interval":30}}"#, r#"{"jsonrpc":"2.0","id":9098,"result":"ok"}"#),
+        (
+            "kucoin",
+            r#"{"id":1545910660739,"type":"subscribe","topic":"/market/ticker:BTC-USDT","privateChannel":false,"response":true}"#,
+            r#"{"id":1545910660739,"type":"ack"}"#,
+        ),
+        (
+            "deribit",
+            r#"{"jsonrpc":"2.0","id":9098,"method":"public/set_heartbeat","params":{"interval":30}}"#,
+            r#"{"jsonrpc":"2.0","id":9098,"result":"ok"}"#,
+        ),
         ("graphql-ws", r#"{"type":"connection_init","payload":{}}"#, r#"{"type":"connection_ack"}"#),
-        ("phoenix", r#"{"topic":"room:1","event":"phx_join","payload":{},"ref":"1"}"#, r#"{"topic":"room:1","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"1"}"#),
+        (
+            "phoenix",
+            r#"{"topic":"room:1","event":"phx_join","payload":{},"ref":"1"}"#,
+            r#"{"topic":"room:1","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"1"}"#,
+        ),
         ("centrifugo", r#"{"id":1,"connect":{}}"#, r#"{"id":1,"connect":{"client":"wsbeat","version":"wsbeat","ping":25,"pong":true}}"#),
         ("signalr", "{\"protocol\":\"json\",\"version\":1}\u{1e}", "{}\u{1e}"),
         ("engineio-4", "40", r#"40{"sid":"wsbeat"}"#),
@@ -86,14 +134,9 @@ fn hellos_tell_the_interval_in_force() {
     let server = |d: &Dialect| d.hello(Role::Server).map(|m| format!("{m:?}"));
     assert_eq!(
         dialect("engineio-4").hello(Role::Server),
-        Some(Message::Text(
-            r#"0{"sid":"wsbeat","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
-        ))
+        Some(Message::Text(r#"0{"sid":"wsbeat","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#))
     );
-    let config = PolicyConfig {
-        interval: Some(Duration::from_millis(300)),
-        ..PolicyConfig::default()
-    };
+    let config = PolicyConfig { interval: Some(Duration::from_millis(300)), ..PolicyConfig::default() };
     let tuned = dialect("engineio-4").tuned(&config).unwrap();
     assert!(server(&tuned).is_some_and(|h| h.contains(r#"pingInterval\":300,"#)), "{tuned:?}");
     assert_eq!(Dialect::load(&tuned.to_toml()).unwrap(), [tuned]);
@@ -117,10 +160,7 @@ fn negotiated(id: &str, message: &str) -> Option<Negotiated> {
 #[test]
 fn what_the_server_sets_is_read() {
     let set = |interval: Option<u64>, timeout: Option<u64>| {
-        Some(Negotiated {
-            interval: interval.map(Duration::from_millis),
-            timeout: timeout.map(Duration::from_millis),
-        })
+        Some(Negotiated { interval: interval.map(Duration::from_millis), timeout: timeout.map(Duration::from_millis) })
     };
     for (id, message, expected) in [
         ("kucoin", r#"{"id":"hQvf8jkno","type":"welcome"}"#, set(None, None)),

@@ -46,8 +46,7 @@ impl<'t> Raw<'t> {
     /// Whether it is a string that says `text`, escapes resolved.
     #[must_use]
     pub fn says(self, text: &str) -> bool {
-        self.inner()
-            .is_some_and(|inner| inner == text || (inner.contains('\\') && Unescaped(inner.chars()).eq(text.chars())))
+        self.inner().is_some_and(|inner| inner == text || (inner.contains('\\') && Unescaped(inner.chars()).eq(text.chars())))
     }
 
     /// What stands between the quotes of a string.
