@@ -1,1 +1,6 @@
 //! The shells of wsbeat on tokio.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod clock;
+pub mod heartbeat;
