@@ -1,1 +1,4 @@
 //! Support for the tests.
+
+pub mod arbitrary;
+pub mod drive;
