@@ -15,3 +15,4 @@ mod rtt;
 pub mod stats;
 pub mod time;
 mod verdict;
+pub mod wheel;
