@@ -124,11 +124,7 @@ pub fn secs(s: f64) -> Duration {
 
 /// The `strict` plane with its first ping at 15 s.
 pub fn strict() -> PolicyConfig {
-    PolicyConfig {
-        ping_interval: Some(secs(20.0)),
-        first_ping: Some(secs(15.0)),
-        ..PolicyConfig::default()
-    }
+    PolicyConfig { ping_interval: Some(secs(20.0)), first_ping: Some(secs(15.0)), ..PolicyConfig::default() }
 }
 
 /// An adaptor and its peer over a pipe that holds `capacity` bytes in each direction.
