@@ -96,7 +96,11 @@ impl Sink for Collected {
 impl Machine {
     /// A connection that has just opened.
     pub(super) fn open(parts: Parts) -> Result<Self, PolicyError> {
-        let codec = Codec::new(parts.role, parts.spoken);
+        let spoken = match parts.spoken {
+            Spoken::This(dialect) => Spoken::This(dialect.tuned(&parts.config)?),
+            other => other,
+        };
+        let codec = Codec::new(parts.role, spoken);
         let policy = policy_of(parts.role, codec.dialect(), &parts.config, Negotiated::default())?;
         let now = parts.clock.now();
         let connection = Connection::accepted(&policy, now, Chance::new(parts.seed, 0));
@@ -296,11 +300,12 @@ impl Machine {
 
     fn recognised(&mut self, now: Now, dialect: &'static Dialect) {
         // Wishes that this dialect cannot fulfil leave it unrecognised: nothing better can be done on an open connection.
-        let Ok(policy) = policy_of(self.role, Some(dialect), &self.config, Negotiated::default()) else {
+        let Ok(tuned) = dialect.tuned(&self.config) else { return };
+        let Ok(policy) = policy_of(self.role, Some(&tuned), &self.config, Negotiated::default()) else {
             return;
         };
         self.policy = policy;
-        self.codec.speak(dialect.clone());
+        self.codec.speak(tuned);
         self.events.push_back(Event::Dialect(dialect.id().to_owned()));
         self.input(now, Input::Reconfigured);
     }

@@ -149,7 +149,7 @@ where
         }
         if self.machine.has_ended() {
             self.end();
-        } else if is_due || self.machine.outbox.is_waiting() {
+        } else if is_due || self.machine.outbox.wants_flush() {
             self.turn(cx, Drained::No);
         }
         match self.take_event() {
