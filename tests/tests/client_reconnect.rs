@@ -36,9 +36,9 @@ async fn next(client: &mut Reconnecting) -> Option<ClientEvent> {
 /// Goes on until the client says when it comes back, or that it does not.
 async fn decision(client: &mut Reconnecting) -> ClientEvent {
     loop {
-        match next(client).await.expect("a decision") {
-            event @ (ClientEvent::ReconnectingIn { .. } | ClientEvent::GaveUp(_)) => return event,
-            _ => {}
+        let event = next(client).await.expect("a decision");
+        if matches!(event, ClientEvent::ReconnectingIn { .. } | ClientEvent::GaveUp(_)) {
+            return event;
         }
     }
 }

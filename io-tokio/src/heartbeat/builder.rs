@@ -15,6 +15,7 @@ use crate::clock::Clock;
 
 /// In which dialect heartbeats are spoken.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::large_enum_variant, reason = "a setting: few exist, and none is moved often")]
 pub enum DialectChoice {
     /// Watch the peer's messages and take the preset they show; of those that look alike `htx-spot-v1`. Until then
     /// everything is data, control pings are answered, and there is no verdict of the application plane. Messages of
@@ -115,7 +116,7 @@ impl Builder {
     {
         let spoken = match self.dialect {
             DialectChoice::Auto => Spoken::Searching,
-            DialectChoice::Named(dialect) => Spoken::This(dialect),
+            DialectChoice::Named(dialect) => Spoken::This(Box::new(dialect)),
             DialectChoice::None => Spoken::Nothing,
         };
         let machine = Machine::open(Parts {

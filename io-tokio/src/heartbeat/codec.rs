@@ -23,7 +23,7 @@ pub(super) enum Spoken {
     Searching,
     /// None.
     Nothing,
-    This(Dialect),
+    This(Box<Dialect>),
 }
 
 /// The dialect in force and its buffers.
@@ -48,7 +48,7 @@ impl Codec {
     }
 
     pub(super) fn speak(&mut self, dialect: Dialect) {
-        self.spoken = Spoken::This(dialect);
+        self.spoken = Spoken::This(Box::new(dialect));
     }
 
     /// The preset that this message of the peer's shows, while one is searched for.
