@@ -106,6 +106,11 @@ impl Builder {
         self
     }
 
+    /// Whether the settings can be, before there is a stream.
+    pub(crate) fn check(self) -> Result<(), PolicyError> {
+        self.machine().map(drop)
+    }
+
     /// The adaptor over `inner`, whose handshake has just been completed.
     ///
     /// # Errors
@@ -114,12 +119,17 @@ impl Builder {
     where
         S: Sink<Message, Error = tungstenite::Error> + Unpin,
     {
+        let meter = self.meter.clone();
+        Ok(Heartbeat::over(inner, self.machine()?, meter))
+    }
+
+    fn machine(self) -> Result<Machine, PolicyError> {
         let spoken = match self.dialect {
             DialectChoice::Auto => Spoken::Searching,
             DialectChoice::Named(dialect) => Spoken::This(Box::new(dialect)),
             DialectChoice::None => Spoken::Nothing,
         };
-        let machine = Machine::open(Parts {
+        Machine::open(Parts {
             role: self.role,
             spoken,
             config: self.config,
@@ -127,8 +137,7 @@ impl Builder {
             clock: self.clock.unwrap_or_default(),
             faults: self.faults,
             gate: self.gate,
-        })?;
-        Ok(Heartbeat::over(inner, machine, self.meter))
+        })
     }
 }
 

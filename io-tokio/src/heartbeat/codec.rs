@@ -47,6 +47,10 @@ impl Codec {
         }
     }
 
+    pub(super) fn is_searching(&self) -> bool {
+        matches!(self.spoken, Spoken::Searching)
+    }
+
     pub(super) fn speak(&mut self, dialect: Dialect) {
         self.spoken = Spoken::This(Box::new(dialect));
     }

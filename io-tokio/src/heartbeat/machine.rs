@@ -100,6 +100,10 @@ impl Machine {
             other => other,
         };
         let codec = Codec::new(parts.role, spoken);
+        if codec.is_searching() {
+            // What no dialect could fulfil is told now and not when one is recognised.
+            policy_of(parts.role, super::recognise::preferred(), &parts.config, Negotiated::default())?;
+        }
         let policy = policy_of(parts.role, codec.dialect(), &parts.config, Negotiated::default())?;
         let now = parts.clock.now();
         let connection = Connection::accepted(&policy, now, Chance::new(parts.seed, 0));

@@ -74,7 +74,8 @@ use wakers::Wakers;
 /// they are due, answers are matched, heartbeats are answered ahead of queued data and not delivered. What arrived is
 /// read before time is looked at, so a pong that arrives exactly at its deadline counts; where more has arrived than is
 /// read in one turn, nobody is judged before the rest is read. On a verdict the close frame goes out, the peer's is
-/// waited for as long as the policy says, then the stream underneath is dropped.
+/// waited for as long as the policy says, then the stream underneath is dropped. After a fault in its frames nothing more
+/// can be read: the stream is dropped 1 s after the close frame has left.
 ///
 /// # Limits
 /// One message of the user's waits to be handed on, one answer, one ping, one heartbeat, 16 replies of the dialect's,
