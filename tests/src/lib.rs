@@ -3,3 +3,8 @@
 pub mod arbitrary;
 pub mod drive;
 pub mod net;
+
+/// The examples of the readme are compiled, and the one that needs no network runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
