@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 fn beating() -> Builder {
     let dialect = Dialect::preset("htx-spot-v1").unwrap().clone();
-    let config = PolicyConfig { interval: Some(Duration::from_millis(200)), ..PolicyConfig::default() };
+    let config = PolicyConfig { interval: Some(Duration::from_millis(500)), ..PolicyConfig::default() };
     Builder::new(Role::Server).dialect(DialectChoice::Named(dialect)).policy(config)
 }
 

@@ -216,7 +216,7 @@ async fn pongs(faults: AnswerFaults) -> (usize, Vec<Option<Duration>>) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         stream.send(Message::text("end")).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         stream.close(None).await.unwrap();
         let mut pongs = 0;
         while let Some(Ok(message)) = stream.next().await {

@@ -83,8 +83,9 @@ use wakers::Wakers;
 /// the newest is kept.
 ///
 /// # Over other streams
-/// Any stream and sink of tungstenite messages will do. The library underneath has to answer control pings and closes
-/// by itself, as tungstenite does, and to limit the length of messages.
+/// Any stream and sink of tungstenite messages will do; the socket of a web framework needs its messages mapped to
+/// those. The library underneath has to answer control pings and closes by itself, as tungstenite does, and to limit the
+/// length of a message. How long a message takes to arrive, and in how many frames, cannot be seen from here.
 pub struct Heartbeat<S> {
     /// `None` once the connection has ended.
     inner: Option<S>,
