@@ -469,7 +469,7 @@ mod tests {
 
     #[test]
     fn inputs_and_actions_stay_small() {
-        assert!(size_of::<Input>() <= 16, "{}", size_of::<Input>());
-        assert!(size_of::<Action>() <= 160, "{}", size_of::<Action>());
+        assert!(size_of::<Input>() <= 24, "{}", size_of::<Input>());
+        assert!(size_of::<Action>() <= 128, "{}", size_of::<Action>());
     }
 }

@@ -165,6 +165,11 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
+    /// A guard that has seen `at`.
+    pub(crate) const fn at(at: Instant) -> Self {
+        Guard { last: at }
+    }
+
     /// The present to use, and whether the caller's clock had run backwards.
     pub(crate) fn observe(&mut self, now: Now) -> (Now, bool) {
         if now.at < self.last {

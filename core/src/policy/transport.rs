@@ -174,6 +174,8 @@ impl Transport {
 impl Policy {
     /// The close code for silence where nothing else was asked for: 4408.
     pub const SILENCE_CODE: u16 = 4408;
+    /// The close code of a feed without data: 4409.
+    pub const FEED_CODE: u16 = 4409;
 }
 
 const fn default_interval(profile: Profile) -> Option<Duration> {
