@@ -1,3 +1,7 @@
 //! The shells of wsbeat on tokio.
+#![forbid(unsafe_code)]
 
+pub mod client;
+pub mod clock;
+pub mod heartbeat;
 pub mod server;
