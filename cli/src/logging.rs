@@ -69,7 +69,7 @@ fn threshold(common: &Common) -> Option<Level> {
 pub(crate) struct Logger {
     threshold: Option<Level>,
     form: Form,
-    queue: SyncSender<String>,
+    queue: SyncSender<Option<String>>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -95,12 +95,12 @@ impl Form {
     }
 }
 
-/// The writer's end: dropped last, it waits until what was logged is written.
+/// The thread that writes.
 #[derive(Debug)]
 pub(crate) struct Guard(Option<JoinHandle<()>>);
 
 impl Guard {
-    /// Waits until every line is written. All loggers have to be gone.
+    /// Waits until every line is written. [`Logger::close`] was called before.
     pub(crate) fn finish(mut self) {
         if let Some(thread) = self.0.take() {
             // A writer that panicked has nothing left to say.
@@ -141,7 +141,7 @@ impl Logger {
             Form::Plain => format!("{} {message}\n", clock(&now)),
             Form::Coloured => format!("{}{}\u{1b}[0m {message}\n", level.paint(), clock(&now)),
         };
-        if self.queue.try_send(line).is_err() {
+        if self.queue.try_send(Some(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -151,6 +151,12 @@ impl Logger {
                 Object::default().with("dropped", dropped)
             });
         }
+    }
+
+    /// Ends the log: what was logged before is written, nothing after it is.
+    pub(crate) fn close(&self) {
+        // The writer is gone already.
+        let _ = self.queue.send(None);
     }
 
     /// Says why the command cannot go on. Unlike other lines these carry no time: they belong to the person who typed.
@@ -164,7 +170,7 @@ impl Logger {
             Form::Coloured => format!("{}error:\u{1b}[0m {message}\n", Level::Error.paint()),
         };
         // Nobody is left to be told of a log that cannot be written.
-        let _ = self.queue.send(line);
+        let _ = self.queue.send(Some(line));
     }
 }
 
@@ -187,8 +193,8 @@ fn json_line(level: Level, at: Timestamp, message: &str, facts: &Object) -> Stri
     format!("{}\n", head.and(facts))
 }
 
-fn write_all(lines: &Receiver<String>, mut writer: impl Write) {
-    while let Ok(line) = lines.recv() {
+fn write_all(lines: &Receiver<Option<String>>, mut writer: impl Write) {
+    while let Ok(Some(line)) = lines.recv() {
         if writer.write_all(line.as_bytes()).is_err() {
             return;
         }
@@ -240,6 +246,6 @@ mod tests {
             logger.log(Level::Warn, &n.to_string(), Object::default);
         }
         assert_eq!(logger.dropped.load(Ordering::Relaxed), 2);
-        assert!(lines.recv().unwrap().ends_with(" 0\n"));
+        assert!(lines.recv().unwrap().unwrap().ends_with(" 0\n"));
     }
 }

@@ -38,6 +38,17 @@ impl<W: Write> Out<W> {
         self.raw(format_args!("{line}\n"))
     }
 
+    /// Prints what only people read: nothing in the other forms.
+    ///
+    /// # Errors
+    /// The reader is gone, or the disk full.
+    pub(crate) fn text(&mut self, text: impl FnOnce() -> String) -> io::Result<()> {
+        if self.format == Format::Text {
+            self.raw(format_args!("{}\n", text()))?;
+        }
+        Ok(())
+    }
+
     /// Prints text that has no other form (completions, man pages, configuration).
     ///
     /// # Errors

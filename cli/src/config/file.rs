@@ -61,6 +61,7 @@ fn parse(text: &str, path: &Path) -> Result<Settings, Vec<ConfigError>> {
         };
         errors.extend(put.err());
     }
+    errors.sort_by(|a, b| a.origin.cmp(&b.origin));
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
@@ -122,8 +123,8 @@ mod tests {
         assert_eq!(
             errors,
             [
-                "etc/w.toml:4: unknown key \"drian\": the nearest known one is \"drain\"",
                 "etc/w.toml:3: unknown key \"intervall\": the nearest known one is \"interval\"",
+                "etc/w.toml:4: unknown key \"drian\": the nearest known one is \"drain\"",
             ]
         );
         assert!(parsed("a = 1\nb = = 2").unwrap_err()[0].starts_with("etc/w.toml:2: "));

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 pub(crate) use file::read_file;
 pub(crate) use print::print;
-pub(crate) use read::{OnMessage, ServeConfig, read};
+pub(crate) use read::{OnMessage, ServeConfig, find_dialect, load_dialects, read};
+pub(crate) use value::{duration, duration_text, share, size};
 
 use crate::exit::{Exit, Failure};
 
