@@ -14,3 +14,4 @@ pub mod rng;
 mod rtt;
 pub mod stats;
 pub mod time;
+mod verdict;

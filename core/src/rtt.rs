@@ -19,11 +19,7 @@ const SAMPLES_MIN: u8 = 3;
 
 impl Rtt {
     /// No sample yet.
-    pub(crate) const NONE: Rtt = Rtt {
-        srtt_us: 0,
-        var_us: 0,
-        samples: 0,
-    };
+    pub(crate) const NONE: Rtt = Rtt { srtt_us: 0, var_us: 0, samples: 0 };
 
     /// RFC 6298 §2.2 and §2.3, α = 1/8, β = 1/4.
     pub(crate) fn sample(&mut self, rtt: Span) {

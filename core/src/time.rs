@@ -175,8 +175,9 @@ impl Guard {
         if now.at < self.last {
             return (Now { at: self.last, ..now }, true);
         }
-        self.last = now.at;
-        (now, false)
+        // The present is never `NEVER`: a deadline that does not come is later than every now.
+        self.last = now.at.min(Instant(u64::MAX - 1));
+        (Now { at: self.last, ..now }, false)
     }
 }
 

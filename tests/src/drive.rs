@@ -37,15 +37,8 @@ impl Drive {
     /// A connection of this `serial` that opens at `now`.
     pub fn open_at(policy: Policy, now: Instant, serial: u64) -> Self {
         let connection = Connection::accepted(&policy, Now::new(now, 0), Chance::new(1, serial));
-        let mut drive = Drive {
-            policy,
-            writable: true,
-            now,
-            wall_zero_ms: 1_492_420_468_027,
-            actions: vec![],
-            connection,
-            deadline: Instant::NEVER,
-        };
+        let mut drive =
+            Drive { policy, writable: true, now, wall_zero_ms: 1_492_420_468_027, actions: vec![], connection, deadline: Instant::NEVER };
         drive.input(Input::Opened);
         drive
     }
@@ -116,20 +109,13 @@ impl Drive {
 
     /// The payload of the newest ping.
     pub fn last_ping(&self) -> Payload {
-        let ping = self
-            .actions
-            .iter()
-            .rev()
-            .find_map(|(_, a)| if let Action::Ping(p) = a { Some(*p) } else { None });
+        let ping = self.actions.iter().rev().find_map(|(_, a)| if let Action::Ping(p) = a { Some(*p) } else { None });
         ping.expect("a ping was sent")
     }
 
     /// The tokens of all heartbeats, oldest first.
     pub fn tokens(&self) -> Vec<Token> {
-        self.actions
-            .iter()
-            .filter_map(|(_, a)| if let Action::Heartbeat(t) = a { Some(*t) } else { None })
-            .collect()
+        self.actions.iter().filter_map(|(_, a)| if let Action::Heartbeat(t) = a { Some(*t) } else { None }).collect()
     }
 
     /// The verdict of the close or abort.

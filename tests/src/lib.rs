@@ -1,3 +1,4 @@
 //! Support for the tests.
 
+pub mod arbitrary;
 pub mod drive;

@@ -9,54 +9,26 @@ use wsbeat_tests::drive::{Drive, secs};
 const PERIOD: Span = Span::from_secs(5);
 
 fn asks(ask: Ask) -> Policy {
-    let application = Application {
-        ask: Some(ask),
-        listen: None,
-        answers_peer: true,
-        feed_timeout: None,
-        close_code: Some(4408),
-    };
-    Policy {
-        application: Some(application),
-        ..Policy::off()
-    }
+    let application = Application { ask: Some(ask), listen: None, answers_peer: true, feed_timeout: None, close_code: Some(4408) };
+    Policy { application: Some(application), ..Policy::off() }
 }
 
 fn htx() -> Ask {
-    Ask {
-        start: Start::Interval,
-        ..Ask::every(PERIOD, Death::MissesBefore(2))
-    }
+    Ask { start: Start::Interval, ..Ask::every(PERIOD, Death::MissesBefore(2)) }
 }
 
 fn blog() -> Policy {
-    let ask = Ask {
-        counts: Counts::Queued,
-        cadence: Cadence::Together,
-        matching: Matching::Newest,
-        ..Ask::every(PERIOD, Death::MissesAfter(2))
-    };
+    let ask =
+        Ask { counts: Counts::Queued, cadence: Cadence::Together, matching: Matching::Newest, ..Ask::every(PERIOD, Death::MissesAfter(2)) };
     let mut policy = asks(ask);
     policy.application.as_mut().unwrap().close_code = None;
     policy
 }
 
 fn listens(limit: u64, evidence: ListenFor) -> Policy {
-    let listen = Listen {
-        limit: Span::from_secs(limit),
-        evidence,
-    };
-    let application = Application {
-        ask: None,
-        listen: Some(listen),
-        answers_peer: true,
-        feed_timeout: None,
-        close_code: Some(4408),
-    };
-    Policy {
-        application: Some(application),
-        ..Policy::off()
-    }
+    let listen = Listen { limit: Span::from_secs(limit), evidence };
+    let application = Application { ask: None, listen: Some(listen), answers_peer: true, feed_timeout: None, close_code: Some(4408) };
+    Policy { application: Some(application), ..Policy::off() }
 }
 
 /// Answers every heartbeat `rtt` seconds after its beat, the first of which is at `first`.
@@ -91,10 +63,7 @@ fn htx_sends_two_heartbeats_to_a_silent_client_and_closes_at_the_third_beat() {
 
 #[test]
 fn tokens_are_wall_clock_milliseconds_and_always_rise() {
-    let mut d = Drive::open(asks(Ask {
-        death: Death::Never,
-        ..htx()
-    }));
+    let mut d = Drive::open(asks(Ask { death: Death::Never, ..htx() }));
     d.run(12.0);
     assert_eq!(d.tokens(), [Token(1_492_420_473_027), Token(1_492_420_478_027)]);
     d.wall_zero_ms = 0;
@@ -146,10 +115,7 @@ fn spread_beats_begin_within_a_period_and_differ_from_connection_to_connection()
 
 #[test]
 fn beats_together_fall_on_the_grid_of_the_clock_and_begin_after_the_opening() {
-    let together = asks(Ask {
-        cadence: Cadence::Together,
-        ..htx()
-    });
+    let together = asks(Ask { cadence: Cadence::Together, ..htx() });
     let d = Drive::open_at(together.clone(), secs(12.3), 1);
     assert_eq!(d.deadline(), secs(15.0));
     let d = Drive::open_at(together, secs(15.0), 1);
@@ -251,11 +217,7 @@ fn an_answer_that_nobody_asked_for_is_life_only_where_any_answer_is() {
 
 #[test]
 fn death_by_timeout_counts_from_the_writing_of_the_oldest() {
-    let ask = Ask {
-        death: Death::Timeout(Span::from_secs(3)),
-        matching: Matching::Exact,
-        ..htx()
-    };
+    let ask = Ask { death: Death::Timeout(Span::from_secs(3)), matching: Matching::Exact, ..htx() };
     let mut d = Drive::open(asks(ask));
     d.at(6.0, Input::Answer(Token(1_492_420_473_027))).run(100.0);
     assert_eq!(d.log(), "heartbeat 5, heartbeat 10, close 4408 13, abort 18");
@@ -263,19 +225,11 @@ fn death_by_timeout_counts_from_the_writing_of_the_oldest() {
 
 #[test]
 fn heartbeats_after_idleness_wait_for_it() {
-    let ask = Ask {
-        timing: Timing::AfterIdle,
-        death: Death::Never,
-        matching: Matching::Any,
-        ..htx()
-    };
+    let ask = Ask { timing: Timing::AfterIdle, death: Death::Never, matching: Matching::Any, ..htx() };
     let mut d = Drive::open(asks(ask));
     d.at(4.0, Input::Data).run(9.5);
     assert_eq!(d.log(), "deliver 4, heartbeat 9");
-    let ask = Ask {
-        timing: Timing::AfterSilence,
-        ..ask
-    };
+    let ask = Ask { timing: Timing::AfterSilence, ..ask };
     let mut d = Drive::open(asks(ask));
     d.at(4.0, Input::Sent).at(6.0, Input::Data).run(14.5);
     assert_eq!(d.log(), "deliver 6, heartbeat 9, heartbeat 14");
@@ -283,10 +237,7 @@ fn heartbeats_after_idleness_wait_for_it() {
 
 #[test]
 fn who_asks_after_a_welcome_waits_for_it() {
-    let mut d = Drive::open(asks(Ask {
-        start: Start::Ready,
-        ..htx()
-    }));
+    let mut d = Drive::open(asks(Ask { start: Start::Ready, ..htx() }));
     d.run(50.0);
     assert_eq!(d.log(), "");
     d.input(Input::Ready).run(56.0);
@@ -327,23 +278,14 @@ fn a_feed_without_data_while_heartbeats_flow_is_stalled() {
     }
     d.run(30.0);
     let v = d.verdict().unwrap();
-    assert_eq!(
-        (v.kind, v.code, v.reason, v.now),
-        (VerdictKind::FeedStalled, Some(4409), "feed stalled", secs(25.0))
-    );
+    assert_eq!((v.kind, v.code, v.reason, v.now), (VerdictKind::FeedStalled, Some(4409), "feed stalled", secs(25.0)));
 }
 
 #[test]
 fn three_malformed_heartbeats_in_a_row_are_allowed_and_a_good_message_forgives() {
     let malformed = Input::Fault(Fault::Malformed);
     let mut d = Drive::open(listens(15, ListenFor::Bytes));
-    d.input(malformed)
-        .input(malformed)
-        .input(malformed)
-        .input(Input::Data)
-        .input(malformed)
-        .input(malformed)
-        .input(malformed);
+    d.input(malformed).input(malformed).input(malformed).input(Input::Data).input(malformed).input(malformed).input(malformed);
     assert_eq!(d.phase(), Phase::Open);
     d.input(malformed);
     assert_eq!(d.verdict().map(|v| (v.kind, v.code)), Some((VerdictKind::Malformed, Some(1007))));
@@ -378,10 +320,7 @@ fn unread_input_defers_every_verdict_of_silence_until_the_next_read() {
 #[test]
 fn both_planes_run_side_by_side_and_the_first_verdict_ends_it() {
     let mut policy = asks(htx());
-    policy.transport = Policy::strict().transport.map(|t| wsbeat_core::policy::Transport {
-        first: Some(Span::from_secs(12)),
-        ..t
-    });
+    policy.transport = Policy::strict().transport.map(|t| wsbeat_core::policy::Transport { first: Some(Span::from_secs(12)), ..t });
     let mut d = Drive::open(policy);
     d.run(100.0);
     assert_eq!(d.log(), "heartbeat 5, heartbeat 10, ping 12, close 4408 15, abort 20");

@@ -13,20 +13,11 @@ fn s(secs: u64) -> Option<Duration> {
 }
 
 fn strict() -> PolicyConfig {
-    PolicyConfig {
-        profile: Some(Profile::Strict),
-        first_ping: s(15),
-        ..PolicyConfig::default()
-    }
+    PolicyConfig { profile: Some(Profile::Strict), first_ping: s(15), ..PolicyConfig::default() }
 }
 
 fn profile(profile: Profile, interval: Option<Duration>, timeout: Option<Duration>) -> Policy {
-    let config = PolicyConfig {
-        profile: Some(profile),
-        ping_interval: interval,
-        ping_timeout: timeout,
-        ..PolicyConfig::default()
-    };
+    let config = PolicyConfig { profile: Some(profile), ping_interval: interval, ping_timeout: timeout, ..PolicyConfig::default() };
     config.check(Plan::default()).unwrap()
 }
 
@@ -96,10 +87,7 @@ fn strict_sees_progress_in_a_byte_every_half_minute() {
 
 #[test]
 fn strict_saves_a_peer_whose_pong_comes_exactly_at_the_deadline() {
-    let config = PolicyConfig {
-        evidence: Some(Evidence::PongOnly),
-        ..strict()
-    };
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
     let mut d = Drive::open(check(config));
     d.at(15.0, Input::Bytes(0)).run(15.0);
     let pong = Input::Pong(d.last_ping());
@@ -109,58 +97,33 @@ fn strict_saves_a_peer_whose_pong_comes_exactly_at_the_deadline() {
 
 #[test]
 fn strict_wants_the_right_pong_where_only_pongs_are_evidence() {
-    let config = PolicyConfig {
-        evidence: Some(Evidence::PongOnly),
-        ..strict()
-    };
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
     let mut d = Drive::open(check(config.clone()));
-    d.at(16.0, Input::Pong(Payload::Eight(1)))
-        .at(17.0, Input::Bytes(5))
-        .at(18.0, Input::Data)
-        .run(60.0);
+    d.at(16.0, Input::Pong(Payload::Eight(1))).at(17.0, Input::Bytes(5)).at(18.0, Input::Data).run(60.0);
     assert_eq!(d.log(), "ping 15, deliver 18, close 4408 35, abort 40");
     assert_eq!(d.verdict().unwrap().kind, VerdictKind::PeerSlow);
 
-    let mut d = Drive::open(check(PolicyConfig {
-        answers: Some(Answers::Any),
-        ..config
-    }));
+    let mut d = Drive::open(check(PolicyConfig { answers: Some(Answers::Any), ..config }));
     d.at(16.0, Input::Pong(Payload::Eight(1))).run(36.0);
     assert_eq!(d.phase(), Phase::Open);
 }
 
 #[test]
 fn strict_resolves_the_answered_ping_and_all_older_ones() {
-    let config = PolicyConfig {
-        evidence: Some(Evidence::PongOnly),
-        ping_interval: s(5),
-        ping_timeout: s(30),
-        ..strict()
-    };
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ping_interval: s(5), ping_timeout: s(30), ..strict() };
     let mut d = Drive::open(check(config));
     d.run(21.0);
-    let pings: Vec<Payload> = d
-        .actions
-        .iter()
-        .filter_map(|(_, a)| if let Action::Ping(p) = a { Some(*p) } else { None })
-        .collect();
+    let pings: Vec<Payload> = d.actions.iter().filter_map(|(_, a)| if let Action::Ping(p) = a { Some(*p) } else { None }).collect();
     assert_eq!(pings.len(), 2);
     d.at(21.0, Input::Pong(pings[1])).at(22.0, Input::Pong(pings[0]));
-    assert_eq!(
-        d.connection().status(wsbeat_core::event::Plane::Transport).srtt,
-        Some(Span::from_secs(1))
-    );
+    assert_eq!(d.connection().status(wsbeat_core::event::Plane::Transport).srtt, Some(Span::from_secs(1)));
     d.run(60.0);
     assert_eq!(d.verdict().unwrap().deadline, secs(55.0), "the ping of 25 is the oldest unanswered");
 }
 
 #[test]
 fn strict_stops_pinging_at_four_undischarged_pings() {
-    let config = PolicyConfig {
-        ping_interval: s(5),
-        ping_timeout: s(60),
-        ..strict()
-    };
+    let config = PolicyConfig { ping_interval: s(5), ping_timeout: s(60), ..strict() };
     let mut d = Drive::open(check(config));
     d.run(200.0);
     assert_eq!(d.log(), "ping 15, ping 20, ping 25, ping 30, close 4408 75, abort 80");
@@ -170,14 +133,7 @@ fn strict_stops_pinging_at_four_undischarged_pings() {
 fn strict_draws_the_first_ping_from_the_second_half_of_the_interval() {
     let mut seen = vec![];
     for serial in 0..500 {
-        let d = Drive::open_at(
-            check(PolicyConfig {
-                first_ping: None,
-                ..strict()
-            }),
-            secs(0.0),
-            serial,
-        );
+        let d = Drive::open_at(check(PolicyConfig { first_ping: None, ..strict() }), secs(0.0), serial);
         assert!(d.deadline() >= secs(10.0) && d.deadline() < secs(20.0), "{:?}", d.deadline());
         seen.push(d.deadline());
     }
@@ -199,10 +155,7 @@ fn a_stall_of_the_host_judges_nobody_and_starts_anew() {
 
 #[test]
 fn a_short_close_timeout_is_for_peers_without_a_byte_in_twice_the_timeout() {
-    let config = PolicyConfig {
-        first_ping: s(25),
-        ..strict()
-    };
+    let config = PolicyConfig { first_ping: s(25), ..strict() };
     let mut d = Drive::open(check(config));
     d.run(100.0);
     assert_eq!(d.log(), "ping 25, close 4408 45, abort 46");
@@ -212,10 +165,7 @@ fn a_short_close_timeout_is_for_peers_without_a_byte_in_twice_the_timeout() {
 fn a_new_interval_goes_on_from_the_first_ping() {
     let mut d = Drive::open(check(strict()));
     d.at(20.0, Input::Bytes(1));
-    d.policy = check(PolicyConfig {
-        ping_interval: s(7),
-        ..strict()
-    });
+    d.policy = check(PolicyConfig { ping_interval: s(7), ..strict() });
     d.input(Input::Reconfigured).run(29.0);
     assert_eq!(d.log(), "ping 15, ping 22, ping 29");
 }
@@ -233,10 +183,7 @@ fn the_peers_close_is_echoed_and_only_the_end_of_the_stream_comes_before_the_dea
 #[test]
 fn after_our_close_nothing_extends_the_deadline_and_the_peers_close_ends_it() {
     let mut d = Drive::open(check(strict()));
-    d.at(3.0, Input::UserClose(1000))
-        .at(4.0, Input::Data)
-        .at(5.0, Input::Bytes(9))
-        .run(50.0);
+    d.at(3.0, Input::UserClose(1000)).at(4.0, Input::Data).at(5.0, Input::Bytes(9)).run(50.0);
     assert_eq!(d.log(), "close 1000 3, abort 8");
     let mut d = Drive::open(check(strict()));
     d.at(3.0, Input::UserClose(1000)).at(4.0, Input::PeerClose(1000)).run(50.0);
@@ -246,10 +193,7 @@ fn after_our_close_nothing_extends_the_deadline_and_the_peers_close_ends_it() {
 #[test]
 fn a_lifetime_ends_within_a_tenth_of_its_length() {
     for serial in 0..100 {
-        let policy = check(PolicyConfig {
-            max_lifetime: s(100),
-            ..PolicyConfig::default()
-        });
+        let policy = check(PolicyConfig { max_lifetime: s(100), ..PolicyConfig::default() });
         let mut d = Drive::open_at(policy, secs(0.0), serial);
         assert!(d.deadline() >= secs(90.0) && d.deadline() < secs(110.0));
         d.run(120.0);
@@ -283,10 +227,7 @@ fn tornado_6_4_waits_three_intervals_or_half_a_minute_by_default() {
     for k in 1..=6 {
         d.jump(5.0 * f64::from(k) + 0.001);
     }
-    assert_eq!(
-        d.log(),
-        "ping 5.001, ping 10.001, ping 15.001, ping 20.001, ping 25.001, close 30.001"
-    );
+    assert_eq!(d.log(), "ping 5.001, ping 10.001, ping 15.001, ping 20.001, ping 25.001, close 30.001");
 }
 
 #[test]
@@ -298,13 +239,7 @@ fn tornado_6_4_counts_from_the_last_pong() {
         }
         d.run(100.0);
         let end = 5.0 * f64::from(k);
-        assert!(d.log().ends_with(&format!(
-            "ping {}, ping {}, close {}, abort {}",
-            end + 5.0,
-            end + 10.0,
-            end + 15.0,
-            end + 20.0
-        )));
+        assert!(d.log().ends_with(&format!("ping {}, ping {}, close {}, abort {}", end + 5.0, end + 10.0, end + 15.0, end + 20.0)));
     }
 }
 
@@ -348,10 +283,7 @@ fn tornado_6_5_cuts_a_timeout_longer_than_the_interval_with_a_note() {
     let mut d = Drive::open(profile(Profile::Tornado65, s(5), s(10)));
     d.run(50.0);
     assert_eq!(d.log(), "note 0, ping 5, close 1000 10, abort 15");
-    let clamped = Note::Clamped {
-        from: Span::from_secs(10),
-        to: Span::from_secs(5),
-    };
+    let clamped = Note::Clamped { from: Span::from_secs(10), to: Span::from_secs(5) };
     assert_eq!(d.actions[0].1, Action::Note(clamped));
 }
 
@@ -362,12 +294,8 @@ fn tornado_6_5_keeps_an_interval_between_pings_with_a_good_peer() {
         for k in 1..=20 {
             d.at(5.0 * f64::from(k) + 0.25, Input::Pong(Payload::Empty));
         }
-        let pings: Vec<f64> = d
-            .actions
-            .iter()
-            .filter(|(_, a)| matches!(a, Action::Ping(_)))
-            .map(|(at, _)| at.as_nanos() as f64 / 1e9)
-            .collect();
+        let pings: Vec<f64> =
+            d.actions.iter().filter(|(_, a)| matches!(a, Action::Ping(_))).map(|(at, _)| at.as_nanos() as f64 / 1e9).collect();
         let exact: Vec<f64> = (1..=20).map(|k| 5.0 * f64::from(k)).collect();
         assert_eq!(pings, exact, "timeout {timeout:?}");
     }
@@ -439,10 +367,7 @@ fn a_flood_of_pings_is_closed_whatever_the_profile_and_a_ping_a_second_never() {
             d.at(f64::from(k) / 100.0, Input::Ping);
         }
         let v = d.verdict().unwrap();
-        assert_eq!(
-            (v.kind, v.code, v.reason),
-            (VerdictKind::TooManyPings, Some(1008), "too many pings")
-        );
+        assert_eq!((v.kind, v.code, v.reason), (VerdictKind::TooManyPings, Some(1008), "too many pings"));
         assert!(v.now < secs(1.0));
         let mut d = Drive::open(policy);
         for k in 0..4 {
@@ -475,13 +400,5 @@ fn strict_counts_what_is_no_answer() {
     ] {
         let _ = c.step(&policy, now, input, &mut out);
     }
-    assert_eq!(
-        out.0,
-        [
-            Counter::PongsEmpty,
-            Counter::PongsUnsolicited,
-            Counter::PongsUser,
-            Counter::PongsUnsolicited
-        ]
-    );
+    assert_eq!(out.0, [Counter::PongsEmpty, Counter::PongsUnsolicited, Counter::PongsUser, Counter::PongsUnsolicited]);
 }

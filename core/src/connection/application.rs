@@ -1,40 +1,15 @@
 //! The application plane: heartbeats that we send, and what answers them.
 
+use super::beats::{Beats, next_token};
 use super::grid::{Grid, Spacing};
 use super::transport::known;
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Plane, Sink, Token, Verdict, VerdictKind};
-use crate::policy::{Answers, Application, Ask, Cadence, Counts, Death, Matching, Start, Timing, TokenKind};
+use crate::policy::{Answers, Application, Ask, Cadence, Counts, Death, Matching, Start, Timing};
 use crate::rng::Purpose;
 use crate::time::Instant;
 
 const RING: usize = Matching::WINDOW_MAX as usize;
-
-/// The token of the beats `together`: one for all connections that beat under a policy.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Beats {
-    point: Instant,
-    token: u64,
-}
-
-impl Beats {
-    /// The token of the beat at `point`; made when the beat first sends one.
-    fn token(&mut self, point: Instant, kind: TokenKind, cx: &Ctx) -> u64 {
-        if self.point != point || self.token == 0 {
-            (self.point, self.token) = (point, next_token(self.token, kind, cx));
-        }
-        self.token
-    }
-}
-
-/// SPEC §2: `max(previous + 1, wall_ms)` for timestamps, `previous + 1` for serials.
-fn next_token(previous: u64, kind: TokenKind, cx: &Ctx) -> u64 {
-    let next = previous.saturating_add(1);
-    match kind {
-        TokenKind::Timestamp => next.max(cx.now.wall_ms),
-        TokenKind::Counter => next,
-    }
-}
 
 /// The newest heartbeat, while it is not written yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +83,7 @@ impl Heartbeats {
     /// The settings changed.
     pub(super) fn rebase(&mut self, ask: Option<&Ask>, cx: &Ctx) {
         let Some(ask) = ask else {
-            *self = Heartbeats {
-                last_token: self.last_token,
-                ..Heartbeats::OFF
-            };
+            *self = Heartbeats { last_token: self.last_token, ..Heartbeats::OFF };
             return;
         };
         match ask.cadence {
@@ -136,11 +108,7 @@ impl Heartbeats {
     }
 
     fn write_stall_at(&self, ask: &Ask) -> Instant {
-        if self.unwritten == Unwritten::None {
-            Instant::NEVER
-        } else {
-            self.stall_from.after(ask.write_stall)
-        }
+        if self.unwritten == Unwritten::None { Instant::NEVER } else { self.stall_from.after(ask.write_stall) }
     }
 
     fn unanswered_written(&self) -> u8 {
@@ -191,11 +159,7 @@ impl Heartbeats {
     fn silence(&self, app: &Application, deadline: Instant, cx: &Ctx) -> Verdict {
         let index = usize::from(self.unanswered.saturating_sub(1));
         Verdict {
-            kind: if self.heard {
-                VerdictKind::PeerSlow
-            } else {
-                VerdictKind::PeerSilent
-            },
+            kind: if self.heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
             code: app.close_code,
             reason: if app.close_code.is_some() { "heartbeat timeout" } else { "" },
             plane: Plane::Application,
@@ -399,11 +363,7 @@ fn limit(ask: &Ask) -> u8 {
 }
 
 fn spacing(ask: &Ask, cx: &Ctx) -> Spacing {
-    Spacing {
-        period: ask.period,
-        jitter_ppm: ask.jitter_ppm,
-        chance: cx.chance,
-    }
+    Spacing { period: ask.period, jitter_ppm: ask.jitter_ppm, chance: cx.chance }
 }
 
 /// The first beat of all connections after `now`: k · period, k ≥ 1, of the caller's time.

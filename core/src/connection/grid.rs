@@ -20,10 +20,7 @@ pub(super) struct Spacing {
 
 impl Grid {
     /// A grid without points.
-    pub(super) const NONE: Grid = Grid {
-        first: Instant::NEVER,
-        next: Instant::NEVER,
-    };
+    pub(super) const NONE: Grid = Grid { first: Instant::NEVER, next: Instant::NEVER };
 
     /// A grid that begins at `first`.
     pub(super) const fn from(first: Instant) -> Self {
@@ -89,11 +86,7 @@ mod tests {
     use super::*;
 
     fn spacing(jitter_ppm: u32) -> Spacing {
-        Spacing {
-            period: Span::from_secs(20),
-            jitter_ppm,
-            chance: Chance::new(3, 4),
-        }
+        Spacing { period: Span::from_secs(20), jitter_ppm, chance: Chance::new(3, 4) }
     }
 
     #[test]
@@ -122,13 +115,7 @@ mod tests {
     fn a_new_period_goes_on_from_the_first_point() {
         let mut grid = Grid::from(Instant::from_secs(15));
         grid.pass(spacing(0), Instant::from_secs(15));
-        grid.rebase(
-            Spacing {
-                period: Span::from_secs(7),
-                ..spacing(0)
-            },
-            Instant::from_secs(20),
-        );
+        grid.rebase(Spacing { period: Span::from_secs(7), ..spacing(0) }, Instant::from_secs(20));
         assert_eq!(grid.point(), Instant::from_secs(22));
     }
 

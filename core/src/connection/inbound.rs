@@ -33,11 +33,7 @@ impl Inbound {
             return Judged::Allowed;
         }
         self.clean_at = self.clean_at.max(now).after(STRIKE_LIFE);
-        if self.strikes(now) > u64::from(limits.strikes_max) {
-            Judged::TooMany
-        } else {
-            Judged::Struck
-        }
+        if self.strikes(now) > u64::from(limits.strikes_max) { Judged::TooMany } else { Judged::Struck }
     }
 
     fn strikes(&self, now: Instant) -> u64 {
@@ -83,10 +79,7 @@ mod tests {
 
     #[test]
     fn strikes_decay_one_in_ten_seconds_and_by_nothing_else() {
-        let mut inbound = Inbound {
-            full_at: Instant::ZERO,
-            clean_at: Instant::from_secs(20),
-        };
+        let mut inbound = Inbound { full_at: Instant::ZERO, clean_at: Instant::from_secs(20) };
         assert_eq!(inbound.strikes(Instant::ZERO), 2);
         assert_eq!(inbound.strikes(Instant::from_nanos(9_999_999_999)), 2);
         assert_eq!(inbound.strikes(Instant::from_secs(10)), 1);

@@ -30,11 +30,7 @@ pub(super) enum Sign {
 impl Heard {
     /// Everything begins at `now`.
     pub(super) const fn from(now: Instant) -> Self {
-        Heard {
-            at: now,
-            heartbeat_at: now,
-            data_at: now,
-        }
+        Heard { at: now, heartbeat_at: now, data_at: now }
     }
 
     /// The peer gave a sign.
@@ -74,34 +70,19 @@ impl Heard {
         }
         let (silence, feed) = (self.silence_at(app), self.feed_stalls_at(app));
         if cx.now.at >= silence {
-            let kind = if cx.last_byte > self.at {
-                VerdictKind::PeerSlow
-            } else {
-                VerdictKind::PeerSilent
-            };
+            let kind = if cx.last_byte > self.at { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent };
             let reason = if app.close_code.is_some() { "heartbeat timeout" } else { "" };
             return Some(Outcome::Close(self.verdict(kind, app.close_code, reason, silence, cx)));
         }
         if cx.now.at >= feed {
-            return Some(Outcome::Close(self.verdict(
-                VerdictKind::FeedStalled,
-                Some(Policy::FEED_CODE),
-                "feed stalled",
-                feed,
-                cx,
-            )));
+            return Some(Outcome::Close(self.verdict(VerdictKind::FeedStalled, Some(Policy::FEED_CODE), "feed stalled", feed, cx)));
         }
         None
     }
 
     fn verdict(&self, kind: VerdictKind, code: Option<u16>, reason: &'static str, deadline: Instant, cx: &Ctx) -> Verdict {
         let last_answer = Some(self.heartbeat_at).filter(|at| *at > cx.opened);
-        Verdict {
-            plane: Plane::Application,
-            deadline,
-            last_answer,
-            ..Verdict::plain(kind, code, reason, cx.now.at, cx.last_byte)
-        }
+        Verdict { plane: Plane::Application, deadline, last_answer, ..Verdict::plain(kind, code, reason, cx.now.at, cx.last_byte) }
     }
 }
 

@@ -1,25 +1,28 @@
 //! One connection: both planes, one phase, no clock.
 
 mod application;
+mod beats;
 mod grid;
 mod inbound;
+mod judge;
 mod listen;
+mod peer;
 mod profiles;
 mod strict;
 pub mod table;
 mod transport;
 
-pub use application::Beats;
+pub use beats::Beats;
 
 use application::Heartbeats;
-use inbound::{Inbound, Judged};
-use listen::{Heard, Sign};
+use inbound::Inbound;
+use listen::Heard;
 use table::Rule;
 use transport::Pings;
 
-use crate::event::{Action, Counter, Fault, Input, Note, Plane, Sink, Verdict, VerdictKind};
-use crate::policy::{Application, Counts, Limits, Policy, Profile, STALL_AFTER_MAX};
-use crate::rng::{Chance, Purpose};
+use crate::event::{Counter, Input, Plane, Sink, Verdict, VerdictKind};
+use crate::policy::Policy;
+use crate::rng::Chance;
 use crate::time::{Guard, Instant, Now, Span};
 
 /// Where a connection stands.
@@ -80,9 +83,6 @@ enum Outcome {
     Close(Verdict),
     Abort(Verdict),
 }
-
-/// The short close handshake of a peer that has sent no byte for twice the timeout.
-const CLOSE_TIMEOUT_SHORT: Span = Span::from_secs(1);
 
 impl Connection {
     /// A connection whose upgrade is under way since `now`. Its chance decides phases, jitter and payloads.
@@ -154,38 +154,14 @@ impl Connection {
             Phase::Open => {
                 let cx = self.cx(Now::default());
                 let pings = policy.transport.as_ref().map_or(Instant::NEVER, |t| self.pings.deadline(t, &cx));
-                let app = policy
-                    .application
-                    .as_ref()
-                    .map_or(Instant::NEVER, |a| self.application_deadline(a, &cx));
+                let app = policy.application.as_ref().map_or(Instant::NEVER, |a| self.application_deadline(a, &cx));
                 pings.min(app).min(self.lifetime_ends(&policy.limits))
             }
         }
     }
 
-    fn application_deadline(&self, app: &Application, cx: &Ctx) -> Instant {
-        let ask = app.ask.as_ref().map_or(Instant::NEVER, |ask| self.heartbeats.deadline(ask, cx));
-        ask.min(self.heard.deadline(app, cx))
-    }
-
-    /// The maximum age, ± 10 %, drawn from the seed.
-    fn lifetime_ends(&self, limits: &Limits) -> Instant {
-        limits.max_lifetime.map_or(Instant::NEVER, |life| {
-            let tenth = life.part(10);
-            self.opened
-                .after(life.minus(tenth))
-                .after(self.chance.span(Purpose::Lifetime, 0, tenth.times(2)))
-        })
-    }
-
     fn cx(&self, now: Now) -> Ctx {
-        Ctx {
-            now,
-            chance: self.chance,
-            opened: self.opened,
-            last_byte: self.last_byte,
-            unread: self.unread,
-        }
+        Ctx { now, chance: self.chance, opened: self.opened, last_byte: self.last_byte, unread: self.unread }
     }
 
     fn apply<S: Sink>(&mut self, policy: &Policy, now: Now, input: Input, out: &mut S) {
@@ -230,136 +206,7 @@ impl Connection {
     fn rebase<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
         let cx = self.cx(now);
         self.pings.rebase(policy.transport.as_ref(), &cx, out);
-        self.heartbeats
-            .rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
-    }
-
-    // What the peer does.
-
-    fn touch(&mut self, now: Now) {
-        self.last_byte = now.at;
-        self.heartbeats.heard();
-    }
-
-    fn sign(&mut self, policy: &Policy, sign: Sign, now: Now) {
-        if let Some(app) = &policy.application {
-            self.heard.sign(app, sign, now.at);
-        }
-    }
-
-    fn bytes(&mut self, policy: &Policy, now: Now) {
-        self.touch(now);
-        self.unread = false;
-        if let Some(t) = &policy.transport {
-            self.pings.bytes(t);
-        }
-        self.sign(policy, Sign::Bytes, now);
-    }
-
-    fn frame(&mut self, policy: &Policy, sign: Sign, now: Now) {
-        self.touch(now);
-        if let Some(t) = &policy.transport {
-            self.pings.frame(t);
-        }
-        self.sign(policy, sign, now);
-    }
-
-    fn message(&mut self, policy: &Policy, sign: Sign, now: Now) {
-        self.frame(policy, sign, now);
-        self.malformed = 0;
-        if let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) {
-            self.heartbeats.message(ask, now.at);
-        }
-    }
-
-    fn peer_ping<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
-        self.frame(policy, Sign::Ping, now);
-        out.count(Counter::PingsReceived);
-        match self.inbound.ping(&policy.limits, now.at) {
-            Judged::Allowed => {}
-            Judged::Struck => out.count(Counter::PingsStruck),
-            Judged::TooMany => {
-                out.count(Counter::PingsStruck);
-                self.close_plain(policy, VerdictKind::TooManyPings, Some(1008), "too many pings", now, out);
-            }
-        }
-    }
-
-    fn pong<S: Sink>(&mut self, policy: &Policy, now: Now, payload: crate::event::Payload, out: &mut S) {
-        self.frame(policy, Sign::Bytes, now);
-        let cx = self.cx(now);
-        match &policy.transport {
-            Some(t) => self.pings.pong(t, &cx, payload, out),
-            None if self.pings.user_pong(out) => {}
-            None => out.count(Counter::PongsUnsolicited),
-        }
-    }
-
-    fn heartbeat<S: Sink>(&mut self, policy: &Policy, now: Now, token: crate::event::Token, out: &mut S) {
-        let Some(app) = &policy.application else {
-            return self.data(policy, now, out);
-        };
-        self.message(policy, Sign::Heartbeat, now);
-        out.count(Counter::HeartbeatsReceived);
-        if app.answers_peer {
-            out.count(Counter::AnswersSent);
-            out.action(Action::Answer(token));
-        }
-    }
-
-    fn answer<S: Sink>(&mut self, policy: &Policy, now: Now, token: crate::event::Token, out: &mut S) {
-        let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) else {
-            return self.data(policy, now, out);
-        };
-        self.message(policy, Sign::Answer, now);
-        let cx = self.cx(now);
-        self.heartbeats.answer(ask, token, &cx, out);
-    }
-
-    fn data<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
-        self.message(policy, Sign::Data, now);
-        out.action(Action::Deliver);
-    }
-
-    fn ready<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
-        let cx = self.cx(now);
-        if let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) {
-            self.heartbeats.ready(ask, &cx);
-        }
-        self.data(policy, now, out);
-    }
-
-    fn fault<S: Sink>(&mut self, policy: &Policy, now: Now, fault: Fault, out: &mut S) {
-        let (kind, code, reason) = match fault {
-            Fault::Malformed => return self.malformed(policy, now, out),
-            Fault::TooBig => (VerdictKind::TooBig, 1009, "message too big"),
-            Fault::Protocol => (VerdictKind::Protocol, 1002, "protocol error"),
-            Fault::Utf8 => (VerdictKind::Protocol, 1007, "invalid UTF-8"),
-            Fault::Assembly => (VerdictKind::Assembly, 1008, "message takes too long"),
-            Fault::Handler => (VerdictKind::Handler, 1011, "internal error"),
-        };
-        self.close_plain(policy, kind, Some(code), reason, now, out);
-    }
-
-    fn malformed<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
-        self.frame(policy, Sign::Bytes, now);
-        out.count(Counter::Malformed);
-        self.malformed = self.malformed.saturating_add(1);
-        if self.malformed > policy.limits.malformed_max {
-            self.close_plain(policy, VerdictKind::Malformed, Some(1007), "malformed heartbeats", now, out);
-        }
-    }
-
-    /// The peer closes first: echo (RFC 6455 §5.5.1), then wait for the end of the stream.
-    fn echo<S: Sink>(&mut self, policy: &Policy, now: Now, code: u16, out: &mut S) {
-        self.touch(now);
-        let code = match code {
-            0 => None,
-            1000..=1003 | 1007..=1014 | 3000..=4999 => Some(code),
-            _ => Some(1002),
-        };
-        self.close_plain(policy, VerdictKind::PeerClosed, code, "", now, out);
-        self.phase = Phase::Echoed;
+        self.heartbeats.rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
     }
 
     // What we did.
@@ -382,124 +229,6 @@ impl Connection {
         }
     }
 
-    // What is due.
-
-    /// Of what is due at the same instant: transport verdict, application verdict, lifetime, ping, heartbeat. One verdict ends it.
-    fn judge<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) {
-        if now.at < self.deadline(policy) {
-            return;
-        }
-        let transport_stalled = lateness > transport_stall_after(policy);
-        let application_stalled = lateness > application_stall_after(policy);
-        if transport_stalled || application_stalled {
-            out.count(Counter::Stalls);
-            out.action(Action::Note(Note::Stalled { lateness }));
-        }
-        let cx = self.cx(now);
-        if let Some(outcome) = self.verdict(policy, &cx, transport_stalled, application_stalled) {
-            return self.carry_out(policy, outcome, out);
-        }
-        if let Some(t) = &policy.transport {
-            if transport_stalled {
-                self.pings.strict_stalled(t, &cx, out)
-            } else {
-                self.pings.ping(t, &cx, out)
-            }
-        }
-        if let Some(app) = &policy.application {
-            let after_beat = self.beat(app, beats, &cx, application_stalled, out);
-            if let Some(outcome) = after_beat {
-                self.carry_out(policy, outcome, out);
-            }
-        }
-    }
-
-    fn verdict(&self, policy: &Policy, cx: &Ctx, transport_stalled: bool, application_stalled: bool) -> Option<Outcome> {
-        let transport = policy
-            .transport
-            .as_ref()
-            .filter(|_| !transport_stalled)
-            .and_then(|t| self.pings.judge(t, cx));
-        transport
-            .or_else(|| {
-                policy
-                    .application
-                    .as_ref()
-                    .filter(|_| !application_stalled)
-                    .and_then(|a| self.application_verdict(a, cx))
-            })
-            .or_else(|| {
-                self.lifetime_verdict(policy, cx)
-                    .filter(|_| !transport_stalled && !application_stalled)
-            })
-    }
-
-    fn application_verdict(&self, app: &Application, cx: &Ctx) -> Option<Outcome> {
-        let asked = app.ask.as_ref().and_then(|ask| self.heartbeats.judge(app, ask, cx));
-        asked.or_else(|| self.heard.judge(app, cx))
-    }
-
-    fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
-        let deadline = self.lifetime_ends(&policy.limits);
-        let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, cx.last_byte);
-        (cx.now.at >= deadline).then_some(Outcome::Close(Verdict { deadline, ..verdict }))
-    }
-
-    fn beat<S: Sink>(&mut self, app: &Application, beats: &mut Beats, cx: &Ctx, stalled: bool, out: &mut S) -> Option<Outcome> {
-        if stalled {
-            self.heard = Heard::from(cx.now.at);
-        }
-        let ask = app.ask.as_ref()?;
-        if stalled {
-            self.heartbeats.stalled(ask, beats, cx, out);
-            return None;
-        }
-        self.heartbeats.beat(app, ask, beats, cx, out)
-    }
-
-    // How it ends.
-
-    fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {
-        match outcome {
-            Outcome::Close(verdict) => self.close(policy, verdict, out),
-            Outcome::Abort(verdict) => {
-                self.phase = Phase::Ended;
-                out.action(Action::Abort(verdict));
-            }
-        }
-    }
-
-    fn close<S: Sink>(&mut self, policy: &Policy, verdict: Verdict, out: &mut S) {
-        self.phase = Phase::Closing;
-        self.ends_at = verdict.now.after(self.close_timeout(policy, &verdict));
-        out.action(Action::Close(verdict));
-    }
-
-    /// Shorter where the transport plane gave up a peer that sent no byte at all for twice the timeout (SPEC §4.1).
-    fn close_timeout(&self, policy: &Policy, verdict: &Verdict) -> Span {
-        let limit = policy.limits.close_timeout;
-        let strict = policy.transport.as_ref().filter(|t| t.profile == Profile::Strict);
-        match strict {
-            Some(t) if verdict.kind.is_silence() && verdict.plane == Plane::Transport => {
-                let dead = verdict.now.since(self.last_byte) >= t.timeout.times(2);
-                if dead { limit.min(CLOSE_TIMEOUT_SHORT) } else { limit }
-            }
-            _ => limit,
-        }
-    }
-
-    fn close_plain<S: Sink>(&mut self, policy: &Policy, kind: VerdictKind, code: Option<u16>, reason: &'static str, now: Now, out: &mut S) {
-        self.close(policy, Verdict::plain(kind, code, reason, now.at, self.last_byte), out);
-    }
-
-    fn abort<S: Sink>(&mut self, kind: VerdictKind, now: Now, out: &mut S) {
-        self.phase = Phase::Ended;
-        out.action(Action::Abort(Verdict {
-            deadline: self.ends_at,
-            ..Verdict::plain(kind, None, "", now.at, self.last_byte)
-        }));
-    }
-
     // What can be seen.
 
     /// Where it stands.
@@ -517,11 +246,9 @@ impl Connection {
                 last_answer: transport::known(self.pings.last_answer),
                 srtt: self.pings.rtt.smoothed(),
             },
-            Plane::Application => PlaneStatus {
-                unanswered: self.heartbeats.unanswered(),
-                last_answer: self.heartbeats.last_answer(),
-                srtt: None,
-            },
+            Plane::Application => {
+                PlaneStatus { unanswered: self.heartbeats.unanswered(), last_answer: self.heartbeats.last_answer(), srtt: None }
+            }
         }
     }
 
@@ -535,27 +262,6 @@ impl Connection {
     #[must_use]
     pub const fn last_byte(&self) -> Instant {
         self.last_byte
-    }
-}
-
-/// How late a tick may be for the transport plane; only `strict` looks (SPEC §3, "which rules a profile follows").
-fn transport_stall_after(policy: &Policy) -> Span {
-    policy
-        .transport
-        .as_ref()
-        .filter(|t| t.profile == Profile::Strict)
-        .map_or(Span::MAX, |t| t.stall_after)
-}
-
-fn application_stall_after(policy: &Policy) -> Span {
-    let Some(app) = &policy.application else {
-        return Span::MAX;
-    };
-    match (&app.ask, &app.listen) {
-        (Some(ask), _) if ask.counts == Counts::Queued => Span::MAX,
-        (Some(ask), _) => ask.stall_after,
-        (None, Some(listen)) => STALL_AFTER_MAX.min(listen.limit),
-        (None, None) => STALL_AFTER_MAX,
     }
 }
 

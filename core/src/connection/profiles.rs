@@ -82,17 +82,7 @@ impl Pings {
 
     fn profile_silence(&self, t: &Transport, cx: &Ctx, code: Option<u16>, reason: &'static str, deadline: Instant) -> super::Verdict {
         let written = if self.unanswered > 0 { self.oldest } else { cx.opened };
-        self.silence(
-            t,
-            cx,
-            Facts {
-                code,
-                reason,
-                unanswered: self.unanswered,
-                written,
-                deadline,
-            },
-        )
+        self.silence(t, cx, Facts { code, reason, unanswered: self.unanswered, written, deadline })
     }
 
     // Tornado 4.5 to 6.4: `WebSocketProtocol13.periodic_ping` in tornado/websocket.py.
@@ -117,11 +107,7 @@ impl Pings {
     }
 
     fn last_answer_or(&self, otherwise: Instant) -> Instant {
-        if self.last_answer == Instant::NEVER {
-            otherwise
-        } else {
-            self.last_answer
-        }
+        if self.last_answer == Instant::NEVER { otherwise } else { self.last_answer }
     }
 
     // Tornado 6.5.2 and later: `WebSocketProtocol13.periodic_ping`, which became a coroutine.

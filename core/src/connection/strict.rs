@@ -28,11 +28,7 @@ impl Pings {
     }
 
     fn write_stall_at(&self, t: &Transport) -> Instant {
-        if self.unwritten {
-            self.stall_from.after(t.write_stall)
-        } else {
-            Instant::NEVER
-        }
+        if self.unwritten { self.stall_from.after(t.write_stall) } else { Instant::NEVER }
     }
 
     pub(super) fn strict_judge(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {
@@ -71,9 +67,12 @@ impl Pings {
         if cx.now.at < self.grid.due(spacing(t, cx)) {
             return;
         }
+        let idle_at = cx.last_byte.after(t.interval);
+        if t.only_when_idle && cx.now.at < idle_at {
+            return self.grid.set(idle_at);
+        }
         self.grid.pass(spacing(t, cx), cx.now.at);
-        let idle = cx.now.at.since(cx.last_byte) >= t.interval;
-        if self.may_ping() && (idle || !t.only_when_idle) {
+        if self.may_ping() {
             self.strict_send(t, cx, out);
         }
     }

@@ -79,14 +79,7 @@ impl Pings {
         };
         // The numbers of pings go on, so that no payload is ever used twice.
         let (sent, user_pings) = (self.sent, self.user_pings);
-        *self = Pings {
-            grid: Grid::from(first),
-            last_ping: cx.now.at,
-            profile: t.profile,
-            sent,
-            user_pings,
-            ..Pings::OFF
-        };
+        *self = Pings { grid: Grid::from(first), last_ping: cx.now.at, profile: t.profile, sent, user_pings, ..Pings::OFF };
         if let Some(from) = t.clamped_from {
             out.action(Action::Note(crate::event::Note::Clamped { from, to: t.timeout }));
         }
@@ -95,13 +88,7 @@ impl Pings {
     /// The settings changed.
     pub(super) fn rebase<S: Sink>(&mut self, t: Option<&Transport>, cx: &Ctx, out: &mut S) {
         match t {
-            None => {
-                *self = Pings {
-                    sent: self.sent,
-                    user_pings: self.user_pings,
-                    ..Pings::OFF
-                }
-            }
+            None => *self = Pings { sent: self.sent, user_pings: self.user_pings, ..Pings::OFF },
             Some(t) if !self.grid.is_on() || self.profile != t.profile => self.start(t, cx, out),
             Some(t) => self.rebase_grid(t, cx),
         }
@@ -236,11 +223,7 @@ impl Pings {
     /// The verdict of silence, with its facts.
     pub(super) fn silence(&self, t: &Transport, cx: &Ctx, facts: Facts) -> Verdict {
         Verdict {
-            kind: if self.heard {
-                VerdictKind::PeerSlow
-            } else {
-                VerdictKind::PeerSilent
-            },
+            kind: if self.heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
             code: facts.code,
             reason: facts.reason,
             plane: Plane::Transport,
@@ -276,10 +259,7 @@ pub(super) fn payload_of(profile: Profile, cx: &Ctx, number: u64) -> Payload {
     let draw = cx.chance.draw(Purpose::Payload, number);
     match profile {
         Profile::Strict => Payload::Eight(draw),
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "the four bytes of Python's websockets are the high half"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "the four bytes of Python's websockets are the high half")]
         Profile::Websockets => Payload::Four((draw >> 32) as u32),
         Profile::Tornado64 | Profile::Tornado65 | Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat => Payload::Empty,
     }
@@ -288,7 +268,8 @@ pub(super) fn payload_of(profile: Profile, cx: &Ctx, number: u64) -> Payload {
 pub(super) fn spacing(t: &Transport, cx: &Ctx) -> Spacing {
     Spacing {
         period: t.interval,
-        jitter_ppm: t.jitter_ppm,
+        // Where idleness says when, there is no grid to move.
+        jitter_ppm: if t.only_when_idle { 0 } else { t.jitter_ppm },
         chance: cx.chance,
     }
 }

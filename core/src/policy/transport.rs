@@ -141,11 +141,7 @@ impl Transport {
             return Ok(None);
         }
         let Some(interval) = interval.or(default_interval(profile)) else {
-            return Err(PolicyError::new(
-                "ping_interval",
-                "absent",
-                "this profile has no default interval: name one",
-            ));
+            return Err(PolicyError::new("ping_interval", "absent", "this profile has no default interval: name one"));
         };
         let interval = checked("ping_interval", interval)?;
         let wished = match timeout {
