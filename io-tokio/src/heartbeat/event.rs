@@ -101,4 +101,30 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// A close code that may not be sent (RFC 6455 §7.4).
+    #[error("close code {code}: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may be sent")]
+    CloseCode {
+        /// The code.
+        code: u16,
+    },
+    /// A close reason that may not be sent (RFC 6455 §5.5.1).
+    #[error("close reason of {len} bytes: at most 123, and only with a code")]
+    CloseReason {
+        /// Its length in bytes.
+        len: usize,
+    },
 }
+
+/// The code of a close frame as the core takes it: 0 for an empty body.
+pub(crate) fn checked_close(code: Option<u16>, reason: &str) -> Result<u16, Error> {
+    if reason.len() > REASON_BYTES_MAX || (code.is_none() && !reason.is_empty()) {
+        return Err(Error::CloseReason { len: reason.len() });
+    }
+    match code {
+        None => Ok(0),
+        Some(code @ (1000..=1003 | 1007..=1014 | 3000..=4999)) => Ok(code),
+        Some(code) => Err(Error::CloseCode { code }),
+    }
+}
+
+const REASON_BYTES_MAX: usize = 123;

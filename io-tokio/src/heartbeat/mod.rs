@@ -1,203 +1,222 @@
 //! The heartbeat for a stream you already have.
+//!
+//! ```no_run
+//! # async fn example(tcp: tokio::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+//! use futures_util::{SinkExt, StreamExt};
+//! use wsbeat_core::dialect::{Dialect, Role};
+//! use wsbeat_tokio::heartbeat::{Builder, DialectChoice, Metered};
+//!
+//! let metered = Metered::new(tcp);
+//! let meter = metered.meter();
+//! let stream = tokio_tungstenite::accept_async(metered).await?;
+//! let dialect = Dialect::preset("htx-spot-v1").ok_or("no such dialect")?;
+//! let mut connection = Builder::new(Role::Server)
+//!     .dialect(DialectChoice::Named(dialect.clone()))
+//!     .meter(meter)
+//!     .build(stream)?;
+//! while let Some(message) = connection.next().await {
+//!     connection.send(message?).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
+mod builder;
+mod codec;
 mod event;
 mod faults;
+mod gate;
+mod machine;
 mod meter;
+mod outbox;
+mod recognise;
+mod sink;
+mod turn;
+mod wakers;
 
-use std::marker::PhantomData;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_util::{Sink, Stream};
+use futures_util::Stream;
+use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::{self, Message};
 use wsbeat_core::connection::{Phase, PlaneStatus};
-use wsbeat_core::dialect::{Dialect, Role};
-use wsbeat_core::event::Plane;
-use wsbeat_core::policy::{PolicyConfig, PolicyError};
+use wsbeat_core::dialect::Dialect;
+use wsbeat_core::event::{Counter, Plane};
 
+pub use builder::{Builder, DialectChoice};
 pub use event::{Ending, Error, Event, PeerClose};
 pub use faults::{AnswerFaults, Voice};
 pub use meter::{Meter, Metered};
 
-use crate::clock::Clock;
+pub(crate) use builder::random_seed;
+pub(crate) use event::checked_close;
+pub(crate) use gate::{GateHandle, PongGate};
 
-/// A WebSocket connection with its heartbeat taken out: a [`Stream`] and [`Sink`] of messages.
-#[derive(Debug)]
+use machine::Machine;
+use wakers::Wakers;
+
+/// A WebSocket connection with its heartbeat taken out: a [`Stream`] and [`Sink`](futures_util::Sink) of messages.
+///
+/// # How to call it
+/// It is driven by being polled, and has no task of its own. Poll one of
+/// - the [`Stream`]: the messages; after the end one `Err` where it was not a clean one; or
+/// - [`Heartbeat::next_event`]: the messages, and what the heartbeat did between them,
+///
+/// all the time, also while you have nothing to read. Who does not poll sends no pings and answers none; nobody is
+/// judged for the time it took. Send through the [`Sink`](futures_util::Sink); it may be split off
+/// (`StreamExt::split`) and used in another task.
+///
+/// # What it does
+/// Both planes are decided by one [`Connection`](wsbeat_core::connection::Connection): pings and heartbeats go out when
+/// they are due, answers are matched, heartbeats are answered ahead of queued data and not delivered. What arrived is
+/// read before time is looked at, so a pong that arrives exactly at its deadline counts; where more has arrived than is
+/// read in one turn, nobody is judged before the rest is read. On a verdict the close frame goes out, the peer's is
+/// waited for as long as the policy says, then the stream underneath is dropped.
+///
+/// # Limits
+/// One message of the user's waits to be handed on, one answer, one ping, one heartbeat, 16 replies of the dialect's,
+/// beside what the stream underneath buffers. While its writer is blocked nothing more is handed on, and of the answers
+/// the newest is kept.
+///
+/// # Over other streams
+/// Any stream and sink of tungstenite messages will do. The library underneath has to answer control pings and closes
+/// by itself, as tungstenite does, and to limit the length of messages.
 pub struct Heartbeat<S> {
-    inner: S,
+    /// `None` once the connection has ended.
+    inner: Option<S>,
+    machine: Machine,
+    counted: turn::Counted,
+    sleep: Option<Pin<Box<Sleep>>>,
+    wakers: Wakers,
+    reading: turn::Reading,
+    /// What a write said that failed, until all that had arrived is read.
+    broken: Option<tungstenite::Error>,
+    told: Told,
 }
 
-/// In which dialect heartbeats are spoken.
-#[derive(Clone, Debug, Default)]
-pub enum DialectChoice {
-    /// Watch the peer's messages and take the preset they show. Until then everything is data, control pings are
-    /// answered, and there is no verdict of the application plane.
-    #[default]
-    Auto,
-    /// This one.
-    Named(Dialect),
-    /// None: the application plane is off.
-    None,
-}
-
-/// What an adaptor is made of.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    role: Role,
-}
-
-impl Builder {
-    /// For a connection on which we are `role`; no dialect, no transport plane.
-    #[must_use]
-    pub fn new(role: Role) -> Self {
-        Builder { role }
-    }
-
-    /// The dialect; default [`DialectChoice::None`].
-    #[must_use]
-    pub fn dialect(self, dialect: DialectChoice) -> Self {
-        let _ = dialect;
-        self
-    }
-
-    /// The wishes laid over the dialect's plan; default none.
-    #[must_use]
-    pub fn policy(self, config: PolicyConfig) -> Self {
-        let _ = config;
-        self
-    }
-
-    /// The counts of the transport under the stream. Without them a message counts as its bytes.
-    #[must_use]
-    pub fn meter(self, meter: Meter) -> Self {
-        let _ = meter;
-        self
-    }
-
-    /// The seed of chance: ping payloads, phases, jitter, dropped answers; default drawn at random.
-    #[must_use]
-    pub fn seed(self, seed: u64) -> Self {
-        let _ = seed;
-        self
-    }
-
-    /// The clock; default the system's.
-    #[must_use]
-    pub fn clock(self, clock: Clock) -> Self {
-        let _ = clock;
-        self
-    }
-
-    /// How answers to heartbeats are spoilt; default not at all.
-    #[must_use]
-    pub fn answer_faults(self, faults: AnswerFaults) -> Self {
-        let _ = faults;
-        self
-    }
-
-    /// The adaptor over `inner`, whose handshake has just been completed.
-    ///
-    /// # Errors
-    /// A setting out of its limits.
-    pub fn build<S>(self, inner: S) -> Result<Heartbeat<S>, PolicyError> {
-        let _ = self.role;
-        Ok(Heartbeat { inner })
-    }
-}
-
-impl<S> Heartbeat<S>
-where
-    S: Stream<Item = Result<Message, tungstenite::Error>> + Sink<Message, Error = tungstenite::Error> + Unpin,
-{
-    /// The next thing that happened; `None` after the end, when [`Heartbeat::ending`] says how it was.
-    ///
-    /// Cancel-safe. Polling this (or the stream of messages) drives the connection.
-    pub async fn next_event(&mut self) -> Option<Event> {
-        std::future::poll_fn(|cx| self.poll_event(cx)).await
-    }
-
-    /// As [`Heartbeat::next_event`], in poll form.
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let _ = (cx, PhantomData::<S>);
-        todo!()
-    }
-
-    /// Begins the close handshake with `code` (`None`: an empty body) and `reason`, at most 123 bytes of it. Goes on
-    /// as the connection is polled.
-    pub fn close(&mut self, code: Option<u16>, reason: &str) {
-        let _ = (code, reason);
-        todo!()
-    }
+/// Whether the stream of messages has told how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    NotYet,
+    Ended,
 }
 
 impl<S> Heartbeat<S> {
-    /// How it ended, once it has.
+    fn over(inner: S, machine: Machine, meter: Option<Meter>) -> Self {
+        Heartbeat {
+            inner: Some(inner),
+            machine,
+            counted: turn::Counted::new(meter),
+            sleep: None,
+            wakers: Wakers::new(),
+            reading: turn::Reading::Open,
+            broken: None,
+            told: Told::NotYet,
+        }
+    }
+
+    /// How it ended; `None` before that.
     #[must_use]
     pub fn ending(&self) -> Option<&Ending> {
-        todo!()
+        self.machine.has_ended().then_some(&self.machine.ending)
     }
 
     /// Where it stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        todo!()
+        self.machine.phase()
     }
 
     /// What can be said of a plane now.
     #[must_use]
     pub fn status(&self, plane: Plane) -> PlaneStatus {
-        let _ = plane;
-        todo!()
+        self.machine.connection().status(plane)
+    }
+
+    /// How often `counter` was counted on this connection.
+    #[must_use]
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.machine.stats().get(counter)
     }
 
     /// The dialect in force, if any.
     #[must_use]
     pub fn dialect(&self) -> Option<&Dialect> {
-        todo!()
+        self.machine.dialect()
     }
 
-    /// The stream underneath.
+    /// The stream underneath; `None` once the connection has ended: it is dropped then.
     #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
+    pub fn get_ref(&self) -> Option<&S> {
+        self.inner.as_ref()
+    }
+
+    /// Begins the close handshake with `code` (`None`: an empty body) and `reason`; it goes on as the connection is
+    /// polled. Does nothing where the connection is closing already.
+    ///
+    /// # Errors
+    /// [`Error::CloseCode`] for a code that may not be sent, [`Error::CloseReason`] for a reason of more than 123 bytes
+    /// or one without a code (RFC 6455 §5.5.1, §7.4).
+    pub fn close(&mut self, code: Option<u16>, reason: &str) -> Result<(), Error> {
+        let code = event::checked_close(code, reason)?;
+        self.machine.close_by_user(code, reason);
+        self.wakers.wake_stream();
+        Ok(())
+    }
+}
+
+impl<S> Heartbeat<S>
+where
+    S: Stream<Item = Result<Message, tungstenite::Error>> + futures_util::Sink<Message, Error = tungstenite::Error> + Unpin,
+{
+    /// The next thing that happened; `None` after the end, when [`Heartbeat::ending`] says how it was.
+    ///
+    /// Cancel-safe. What the stream of messages has taken does not come here again, nor the other way round.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 }
 
 impl<S> Stream for Heartbeat<S>
 where
-    S: Stream<Item = Result<Message, tungstenite::Error>> + Sink<Message, Error = tungstenite::Error> + Unpin,
+    S: Stream<Item = Result<Message, tungstenite::Error>> + futures_util::Sink<Message, Error = tungstenite::Error> + Unpin,
 {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let _ = cx;
-        todo!()
+        let this = self.get_mut();
+        loop {
+            match std::task::ready!(this.poll_event(cx)) {
+                Some(Event::Message(message)) => return Poll::Ready(Some(Ok(message))),
+                Some(_) => {}
+                None => return Poll::Ready(this.tell_ending()),
+            }
+        }
     }
 }
 
-impl<S> Sink<Message> for Heartbeat<S>
-where
-    S: Stream<Item = Result<Message, tungstenite::Error>> + Sink<Message, Error = tungstenite::Error> + Unpin,
-{
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let _ = cx;
-        todo!()
+impl<S> Heartbeat<S> {
+    fn tell_ending(&mut self) -> Option<Result<Message, Error>> {
+        if self.told == Told::Ended || self.machine.ending.is_clean() {
+            return None;
+        }
+        self.told = Told::Ended;
+        Some(Err(self.ended()))
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let _ = message;
-        todo!()
+    fn ended(&self) -> Error {
+        Error::Ended(Box::new(self.machine.ending.clone()))
     }
+}
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let _ = cx;
-        todo!()
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let _ = cx;
-        todo!()
+impl<S> fmt::Debug for Heartbeat<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heartbeat")
+            .field("phase", &self.phase())
+            .field("dialect", &self.dialect().map(Dialect::id))
+            .field("ending", &self.ending())
+            .finish_non_exhaustive()
     }
 }
