@@ -39,10 +39,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure of one line.
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Failure {
-            exit,
-            messages: vec![message.to_string()],
-        }
+        Failure { exit, messages: vec![message.to_string()] }
     }
 
     /// What was asked for cannot be.
@@ -55,10 +52,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Failure {
-                exit: Exit::Done,
-                messages: Vec::new(),
-            };
+            return Failure { exit: Exit::Done, messages: Vec::new() };
         }
         Failure::new(Exit::Negative, format_args!("standard output: {error}"))
     }

@@ -29,12 +29,6 @@ impl Object {
         }
     }
 
-    /// This object with an object inside.
-    pub(crate) fn with_object(mut self, key: &str, value: &Object) -> Self {
-        self.put(key, &value.to_string());
-        self
-    }
-
     /// The fields of both.
     pub(crate) fn and(mut self, other: &Object) -> Self {
         if !self.0.is_empty() && !other.0.is_empty() {
@@ -66,9 +60,8 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order_and_text_is_escaped() {
-        let inner = Object::default().with("min", 2);
-        let object = Object::event("pong").with("text", "a\"\n").with_some("none", None::<u8>).with_object("rtt", &inner);
+        let object = Object::event("pong").with("text", "a\"\n").with_some("none", None::<u8>);
         let line = object.and(&Object::default()).and(&Object::default().with("last", true)).to_string();
-        assert_eq!(line, r#"{"v":1,"event":"pong","text":"a\"\n","rtt":{"min":2},"last":true}"#);
+        assert_eq!(line, r#"{"v":1,"event":"pong","text":"a\"\n","last":true}"#);
     }
 }

@@ -113,15 +113,8 @@ impl Logger {
     /// Starts to write logs as `common` asks; the library's own go the same way.
     pub(crate) fn start(common: &Common) -> (Self, Guard) {
         let (queue, lines) = sync_channel(QUEUE_LINES_MAX);
-        let logger = Logger {
-            threshold: threshold(common),
-            form: Form::of(common),
-            queue,
-            dropped: Arc::default(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("wsbeat-log".into())
-            .spawn(move || write_all(&lines, io::stderr()));
+        let logger = Logger { threshold: threshold(common), form: Form::of(common), queue, dropped: Arc::default() };
+        let thread = std::thread::Builder::new().name("wsbeat-log".into()).spawn(move || write_all(&lines, io::stderr()));
         (logger, Guard(thread.ok()))
     }
 
@@ -135,21 +128,29 @@ impl Logger {
         if !self.enabled(level) {
             return;
         }
-        let now = Zoned::now();
-        let line = match self.form {
-            Form::Json => json_line(level, now.timestamp(), message, &facts()),
-            Form::Plain => format!("{} {message}\n", clock(&now)),
-            Form::Coloured => format!("{}{}\u{1b}[0m {message}\n", level.paint(), clock(&now)),
-        };
-        if self.queue.try_send(Some(line)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
+        self.queue_line(self.line(level, message, &facts()));
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            self.log(Level::Warn, &format!("{dropped} log lines dropped: standard error is slow"), || {
-                Object::default().with("dropped", dropped)
-            });
+            let message = format!("{dropped} log lines dropped: standard error is slow");
+            let line = self.line(Level::Warn, &message, &Object::default().with("dropped", dropped));
+            if self.queue.try_send(Some(line)).is_err() {
+                self.dropped.fetch_add(dropped, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn queue_line(&self, line: String) {
+        if self.queue.try_send(Some(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn line(&self, level: Level, message: &str, facts: &Object) -> String {
+        let now = Zoned::now();
+        match self.form {
+            Form::Json => json_line(level, now.timestamp(), message, facts),
+            Form::Plain => format!("{} {message}\n", clock(&now)),
+            Form::Coloured => format!("{}{}\u{1b}[0m {message}\n", level.paint(), clock(&now)),
         }
     }
 
@@ -175,21 +176,11 @@ impl Logger {
 }
 
 fn clock(now: &Zoned) -> String {
-    format!(
-        "{:02}:{:02}:{:02}.{:03}",
-        now.hour(),
-        now.minute(),
-        now.second(),
-        now.millisecond()
-    )
+    format!("{:02}:{:02}:{:02}.{:03}", now.hour(), now.minute(), now.second(), now.millisecond())
 }
 
 fn json_line(level: Level, at: Timestamp, message: &str, facts: &Object) -> String {
-    let head = Object::default()
-        .with("v", 1)
-        .with("time", format!("{at:.3}"))
-        .with("level", level.name())
-        .with("message", message);
+    let head = Object::default().with("v", 1).with("time", format!("{at:.3}")).with("level", level.name()).with("message", message);
     format!("{}\n", head.and(facts))
 }
 
@@ -206,13 +197,7 @@ mod tests {
     use super::*;
 
     fn common(quiet: u8, verbose: u8) -> Common {
-        Common {
-            format: Default::default(),
-            log_format: LogFormat::Text,
-            verbose,
-            quiet,
-            color: ColorChoice::Never,
-        }
+        Common { format: Default::default(), log_format: LogFormat::Text, verbose, quiet, color: ColorChoice::Never }
     }
 
     #[test]
@@ -227,21 +212,13 @@ mod tests {
     fn a_json_line_carries_time_level_message_and_facts() {
         let at: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
         let line = json_line(Level::Warn, at, "m", &Object::default().with("conn", 17));
-        assert_eq!(
-            line,
-            "{\"v\":1,\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"warn\",\"message\":\"m\",\"conn\":17}\n"
-        );
+        assert_eq!(line, "{\"v\":1,\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"warn\",\"message\":\"m\",\"conn\":17}\n");
     }
 
     #[test]
     fn a_slow_reader_costs_lines_and_not_time() {
         let (queue, lines) = sync_channel(1);
-        let logger = Logger {
-            threshold: Some(Level::Warn),
-            form: Form::Plain,
-            queue,
-            dropped: Arc::default(),
-        };
+        let logger = Logger { threshold: Some(Level::Warn), form: Form::Plain, queue, dropped: Arc::default() };
         for n in 0..3 {
             logger.log(Level::Warn, &n.to_string(), Object::default);
         }

@@ -58,6 +58,11 @@ impl<W: Write> Out<W> {
         self.writer.flush()
     }
 
+    /// Prints nothing from now on: the reader is gone.
+    pub(crate) fn mute(&mut self) {
+        self.format = Format::Quiet;
+    }
+
     /// The form.
     pub(crate) fn format(&self) -> Format {
         self.format

@@ -27,9 +27,6 @@ pub(crate) fn run(args: &CheckConfigArgs, out: &mut Out) -> Result<Exit, Failure
     let settings = config::read_file(&args.file).map_err(|errors| config::failure(&errors))?;
     config::read(&settings).map_err(|errors| config::failure(&errors))?;
     let file = args.file.display().to_string();
-    out.line(
-        || format!("{file}: ok"),
-        || Object::event("config").with("file", &file).with("ok", true),
-    )?;
+    out.line(|| format!("{file}: ok"), || Object::event("config").with("file", &file).with("ok", true))?;
     Ok(Exit::Done)
 }

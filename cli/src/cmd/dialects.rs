@@ -27,7 +27,7 @@ enum Action {
   wsbeat dialects list --format json
   wsbeat dialects list | grep unverified")]
     List,
-    /// Print one as a file that serve loads with --set dialects=FILE, with notes
+    /// Print one as a file that serve and connect load with --dialects FILE, with notes
     #[command(after_help = "Examples:
   wsbeat dialects show htx-spot-v1
   wsbeat dialects show okx > mine.toml
@@ -136,10 +136,7 @@ fn facts(dialect: &Dialect) -> Object {
 
 fn show(id: &str, out: &mut Out) -> Result<Exit, Failure> {
     let dialect = find_dialect(id, &[]).map_err(|problem| Failure::usage(format_args!("{id}: {problem}")))?;
-    out.line(
-        || format!("{}\n{}", notes(&dialect), dialect.to_toml().trim_end()),
-        || facts(&dialect).with("toml", dialect.to_toml()),
-    )?;
+    out.line(|| format!("{}\n{}", notes(&dialect), dialect.to_toml().trim_end()), || facts(&dialect).with("toml", dialect.to_toml()))?;
     Ok(Exit::Done)
 }
 
@@ -150,10 +147,7 @@ fn notes(dialect: &Dialect) -> String {
     if !unverified.is_empty() {
         notes.push_str(&format!(" (not checked against the source: {})", unverified.join(", ")));
     }
-    notes.push_str(&format!(
-        "\n# to change it: edit, then wsbeat serve --set dialects=FILE --dialect {}",
-        dialect.id()
-    ));
+    notes.push_str(&format!("\n# to change it: edit, then wsbeat serve --dialects FILE --dialect {}", dialect.id()));
     notes
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct ServeArgs {
     /// The dialect of the heartbeats, or none; wsbeat dialects lists them [default: htx-spot-v1]
     #[arg(long, value_name = "ID|none")]
     dialect: Option<String>,
+    /// A file of dialects of your own
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    dialects: Option<String>,
     /// What to do with messages [default: echo]
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(OnMessage::ALL.map(OnMessage::name)))]
     on_message: Option<String>,
@@ -130,7 +133,7 @@ const LONG_EXAMPLES: &str = "Examples:
   wsbeat serve --listen 127.0.0.1:0 --listen '[::1]:0' --format json
   wsbeat serve --dialect none --ping-interval 20s --ping-timeout 10s
   wsbeat serve --dialect blog --profile tornado-6.4 --ping-interval 5s --ping-timeout 10s
-  wsbeat serve --set dialects=mine.toml --dialect my-dialect
+  wsbeat serve --dialects mine.toml --dialect my-dialect
   wsbeat serve --config wsbeat.toml --set write_stall=30s --print-config
 
 Exit status: 0 after a drain, 1 when told to end twice, 2 usage or configuration, 3 could not listen.";
@@ -142,6 +145,7 @@ impl ServeArgs {
         vec![
             ("listen", self.listen.clone()),
             ("dialect", one(&self.dialect)),
+            ("dialects", one(&self.dialects)),
             ("on_message", one(&self.on_message)),
             ("origin", self.origin.clone()),
             ("interval", one(&self.interval)),
@@ -204,10 +208,7 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
     let server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
     for address in server.local_addrs() {
         let url = format!("ws://{address}");
-        let printed = out.line(
-            || format!("listening on {url}"),
-            || Object::event("listening").with("url", &url),
-        );
+        let printed = out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", &url));
         // A server goes on whether or not somebody reads where it listens.
         if let Err(error) = printed {
             log.log(Level::Warn, &format!("standard output: {error}"), Object::default);
@@ -236,9 +237,7 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 fn end(handle: &Handle, log: &Logger) {
     let (count, draining) = (handle.count(), handle.is_draining());
     let message = if draining { "ending now" } else { "draining" };
-    log.log(Level::Info, &format!("{message}: {count} connections open"), || {
-        Object::default().with("open", count)
-    });
+    log.log(Level::Info, &format!("{message}: {count} connections open"), || Object::default().with("open", count));
     handle.drain();
 }
 
@@ -285,7 +284,6 @@ fn warn_of_traps(config: &ServeConfig, log: &Logger) {
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::*;
     use crate::args::{Cli, Command};
 
     /// The flags that set no key: they say where settings come from, or what to do with them.
@@ -295,11 +293,7 @@ mod tests {
     fn every_flag_has_its_key() {
         let mut cli = Cli::command();
         cli.build();
-        let Ok(Cli {
-            command: Command::Serve(serve),
-            ..
-        }) = Cli::try_parse_from(["wsbeat", "serve"])
-        else {
+        let Ok(Cli { command: Command::Serve(serve), .. }) = Cli::try_parse_from(["wsbeat", "serve"]) else {
             panic!("serve takes no argument")
         };
         let keys: Vec<String> = serve.flags().iter().map(|(key, _)| key.replace('_', "-")).collect();

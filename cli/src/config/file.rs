@@ -15,12 +15,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// # Errors
 /// All that is wrong with it: the file, its TOML, its keys; with the line.
 pub(crate) fn read_file(path: &Path) -> Result<Settings, Vec<ConfigError>> {
-    let text = read_text(path).map_err(|problem| {
-        vec![ConfigError {
-            origin: None,
-            message: format!("{}: {problem}", path.display()),
-        }]
-    })?;
+    let text = read_text(path).map_err(|problem| vec![ConfigError { origin: None, message: format!("{}: {problem}", path.display()) }])?;
     parse(&text, path)
 }
 
@@ -37,16 +32,9 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
 }
 
 fn parse(text: &str, path: &Path) -> Result<Settings, Vec<ConfigError>> {
-    let at = |span: Range<usize>| Origin::File {
-        path: path.to_owned(),
-        line: line_of(text, span.start),
-    };
-    let table = DeTable::parse(text).map_err(|error| {
-        vec![ConfigError {
-            origin: Some(at(error.span().unwrap_or(0..0))),
-            message: error.message().to_owned(),
-        }]
-    })?;
+    let at = |span: Range<usize>| Origin::File { path: path.to_owned(), line: line_of(text, span.start) };
+    let table = DeTable::parse(text)
+        .map_err(|error| vec![ConfigError { origin: Some(at(error.span().unwrap_or(0..0))), message: error.message().to_owned() }])?;
     let mut settings = Settings::default();
     let mut errors = Vec::new();
     for (key, value) in table.get_ref() {
@@ -111,10 +99,7 @@ mod tests {
     fn every_kind_of_value_is_taken_as_text() {
         let settings = parsed("misses = 3\njitter = 0.05\nadaptive = true\nlisten = [\"[::1]:1\"]\ninterval = \"5s\"").unwrap();
         let value = |key| settings.get(key).unwrap().values[0].as_str();
-        assert_eq!(
-            ["misses", "jitter", "adaptive", "listen", "interval"].map(value),
-            ["3", "0.05", "true", "[::1]:1", "5s"]
-        );
+        assert_eq!(["misses", "jitter", "adaptive", "listen", "interval"].map(value), ["3", "0.05", "true", "[::1]:1", "5s"]);
     }
 
     #[test]

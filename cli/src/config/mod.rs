@@ -69,10 +69,7 @@ impl fmt::Display for ConfigError {
 
 /// All that is wrong, one line each.
 pub(crate) fn failure(errors: &[ConfigError]) -> Failure {
-    Failure {
-        exit: Exit::Usage,
-        messages: errors.iter().map(ToString::to_string).collect(),
-    }
+    Failure { exit: Exit::Usage, messages: errors.iter().map(ToString::to_string).collect() }
 }
 
 /// The text of a key, and where it stands.
@@ -106,12 +103,7 @@ impl Settings {
     /// # Errors
     /// A key that nobody knows, one that the layer has already, or a list where one value is wanted.
     fn put(&mut self, key: &str, values: Vec<String>, origin: Origin) -> Result<(), ConfigError> {
-        let wrong = |message: String, origin| {
-            Err(ConfigError {
-                origin: Some(origin),
-                message,
-            })
-        };
+        let wrong = |message: String, origin| Err(ConfigError { origin: Some(origin), message });
         let Some(known) = keys::find(key) else {
             let nearest = keys::nearest(key);
             return wrong(format!("unknown key \"{key}\": the nearest known one is \"{nearest}\""), origin);
@@ -170,10 +162,7 @@ pub(crate) fn command_line(flags: Vec<(&'static str, Vec<String>)>, sets: &[Stri
 
 fn put_set(settings: &mut Settings, set: &str) -> Result<(), ConfigError> {
     let Some((key, text)) = set.split_once('=') else {
-        return Err(ConfigError {
-            origin: Some(Origin::Set),
-            message: format!("\"{set}\": write KEY=VALUE, such as write_stall=30s"),
-        });
+        return Err(ConfigError { origin: Some(Origin::Set), message: format!("\"{set}\": write KEY=VALUE, such as write_stall=30s") });
     };
     let (key, text) = (key.trim(), text.trim());
     let values = match keys::find(key) {
@@ -202,10 +191,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_the_nearest_known_one() {
         let errors = sets(&["write_stal=30s"]).unwrap_err();
-        assert_eq!(
-            errors[0].to_string(),
-            "--set: unknown key \"write_stal\": the nearest known one is \"write_stall\""
-        );
+        assert_eq!(errors[0].to_string(), "--set: unknown key \"write_stal\": the nearest known one is \"write_stall\"");
         assert!(sets(&["write-stall"]).unwrap_err()[0].message.contains("KEY=VALUE"));
     }
 

@@ -28,12 +28,7 @@ pub(crate) fn print(settings: &Settings, config: &ServeConfig, out: &mut Out) ->
     for row in &rows {
         out.line(
             || format!("{:width$}  # {}", left(row), row.origin),
-            || {
-                Object::event("setting")
-                    .with("key", row.key)
-                    .with("value", row.value.as_deref())
-                    .with("origin", &row.origin)
-            },
+            || Object::event("setting").with("key", row.key).with("value", row.value.as_deref()).with("origin", &row.origin),
         )?;
     }
     Ok(())
@@ -49,11 +44,7 @@ fn left(row: &Row) -> String {
 fn row(key: keys::Key, settings: &Settings, config: &ServeConfig) -> Row {
     let list = key.is_list();
     if let Some(setting) = settings.get(key.name) {
-        return Row {
-            key: key.name,
-            value: Some(toml_value(&setting.values, list)),
-            origin: setting.origin.to_string(),
-        };
+        return Row { key: key.name, value: Some(toml_value(&setting.values, list)), origin: setting.origin.to_string() };
     }
     if PolicyConfig::KEYS.contains(&key.name) {
         return policy_row(key.name, config);
@@ -79,17 +70,11 @@ fn policy_row(key: &'static str, config: &ServeConfig) -> Row {
         (Some(_), Some(dialect)) if ["interval", "misses", "cadence"].contains(&key) => format!("default of {}", dialect.id()),
         (Some(_), _) => "default".to_owned(),
     };
-    Row {
-        key,
-        value: value.map(|text| toml_value(&[text], false)),
-        origin,
-    }
+    Row { key, value: value.map(|text| toml_value(&[text], false)), origin }
 }
 
 fn server_default(key: &str) -> Option<Vec<String>> {
-    let ServerConfig {
-        listen, limits, seed, drain, ..
-    } = ServerConfig::default();
+    let ServerConfig { listen, limits, seed, drain, .. } = ServerConfig::default();
     let one = |text: String| Some(vec![text]);
     match key {
         "listen" => Some(listen.iter().map(ToString::to_string).collect()),

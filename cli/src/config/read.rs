@@ -53,21 +53,14 @@ pub(crate) struct ServeConfig {
 /// # Errors
 /// All that is wrong with them, each by its place, key, value and limit.
 pub(crate) fn read(settings: &Settings) -> Result<ServeConfig, Vec<ConfigError>> {
-    let mut reader = Reader {
-        settings,
-        errors: Vec::new(),
-    };
+    let mut reader = Reader { settings, errors: Vec::new() };
     let on_message = reader.one("on_message", on_message).unwrap_or_default();
     let server = reader.server();
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
     match server.check() {
-        Ok(policy) => Ok(ServeConfig {
-            server,
-            on_message,
-            policy,
-        }),
+        Ok(policy) => Ok(ServeConfig { server, on_message, policy }),
         Err(error) => Err(vec![checked_wrong(settings, &error)]),
     }
 }
@@ -116,10 +109,7 @@ impl Reader<'_> {
             let Some(setting) = self.settings.get(key) else { continue };
             let Some(text) = setting.values.first() else { continue };
             if let Err(error) = policy.set(key, text) {
-                self.errors.push(ConfigError {
-                    origin: Some(setting.origin.clone()),
-                    message: error.to_string(),
-                });
+                self.errors.push(ConfigError { origin: Some(setting.origin.clone()), message: error.to_string() });
             }
         }
         policy
@@ -151,10 +141,7 @@ impl Reader<'_> {
     /// The values of a key that takes a list, where it is set and all of it right.
     fn list<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let texts = &self.settings.get(key)?.values;
-        texts
-            .iter()
-            .map(|text| parse(text).map_err(|problem| self.wrong(key, text, &problem)).ok())
-            .collect()
+        texts.iter().map(|text| parse(text).map_err(|problem| self.wrong(key, text, &problem)).ok()).collect()
     }
 
     fn wrong(&mut self, key: &str, text: &str, problem: &str) {
@@ -175,10 +162,7 @@ fn checked_wrong(settings: &Settings, error: &BindError) -> ConfigError {
         }
         other => ("", other.to_string()),
     };
-    ConfigError {
-        origin: settings.get(field).map(|setting| setting.origin.clone()),
-        message,
-    }
+    ConfigError { origin: settings.get(field).map(|setting| setting.origin.clone()), message }
 }
 
 /// The key of a limit of the server's.
@@ -204,8 +188,7 @@ fn on_message(text: &str) -> Result<OnMessage, String> {
 }
 
 fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "an address is an IP and a port, such as 127.0.0.1:8888, [::1]:8888 or 0.0.0.0:0".into())
+    text.parse().map_err(|_| "an address is an IP and a port, such as 127.0.0.1:8888, [::1]:8888 or 0.0.0.0:0".into())
 }
 
 fn origin(text: &str) -> Result<OriginPattern, String> {
@@ -234,4 +217,3 @@ pub(crate) fn find_dialect(id: &str, own: &[Dialect]) -> Result<Dialect, String>
     let nearest = nearest.map_or("none", Dialect::id);
     Err(format!("unknown dialect: the nearest known one is \"{nearest}\" (wsbeat dialects lists them)"))
 }
-

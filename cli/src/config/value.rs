@@ -33,13 +33,8 @@ pub(crate) fn size(text: &str) -> Result<u32, String> {
         "GiB" => 1 << 30,
         _ => return Err("a size is a number of bytes, or such as 64KiB or 1MiB".into()),
     };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "a size is a number of bytes, or such as 64KiB or 1MiB".to_owned())?;
-    number
-        .checked_mul(scale)
-        .and_then(|bytes| u32::try_from(bytes).ok())
-        .ok_or_else(|| "less than 4GiB".into())
+    let number: u64 = number.parse().map_err(|_| "a size is a number of bytes, or such as 64KiB or 1MiB".to_owned())?;
+    number.checked_mul(scale).and_then(|bytes| u32::try_from(bytes).ok()).ok_or_else(|| "less than 4GiB".into())
 }
 
 /// A whole number.

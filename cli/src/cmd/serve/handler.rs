@@ -19,11 +19,7 @@ pub(super) struct Serving {
 
 impl Serving {
     pub(super) fn new(config: &ServeConfig, log: Logger) -> Self {
-        Serving {
-            on_message: config.on_message,
-            profile: config.policy.transport.as_ref().map(|transport| transport.profile),
-            log,
-        }
+        Serving { on_message: config.on_message, profile: config.policy.transport.as_ref().map(|transport| transport.profile), log }
     }
 }
 

@@ -27,10 +27,7 @@ fn number(id: ConnId) -> u64 {
 }
 
 fn facts(event: &str, id: ConnId, peer: SocketAddr) -> Object {
-    Object::default()
-        .with("event", event)
-        .with("conn", number(id))
-        .with("peer", peer.to_string())
+    Object::default().with("event", event).with("conn", number(id)).with("peer", peer.to_string())
 }
 
 fn micros(span: Span) -> u64 {
@@ -61,10 +58,7 @@ pub(super) const fn level(kind: VerdictKind) -> Level {
 
 /// Whether the connection was dropped without a close frame.
 fn is_abort(verdict: &Verdict, profile: Option<Profile>) -> bool {
-    let without_close = matches!(
-        profile,
-        Some(Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat)
-    );
+    let without_close = matches!(profile, Some(Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat));
     match verdict.kind {
         VerdictKind::WriteStalled | VerdictKind::Handshake | VerdictKind::CloseTimeout => true,
         kind => kind.is_silence() && without_close && verdict.plane == wsbeat_core::event::Plane::Transport,
@@ -93,10 +87,7 @@ pub(super) fn verdict(id: ConnId, peer: SocketAddr, v: &Verdict, queued_bytes: u
         .with("last_byte_us_ago", ago(v.last_byte))
         .with("deadline_us_ago", ago(v.deadline))
         .with("write_queue_bytes", queued_bytes);
-    Line {
-        text: format!("conn={} {act} {v}, write queue {queued_bytes} B", number(id)),
-        facts,
-    }
+    Line { text: format!("conn={} {act} {v}, write queue {queued_bytes} B", number(id)), facts }
 }
 
 /// A connection opened.
@@ -194,15 +185,9 @@ mod tests {
     #[test]
     fn an_empty_close_has_no_code_and_an_abort_is_called_one() {
         assert!(verdict(ID, peer(), &silent(None), 0, None).text.starts_with("conn=17 close peer-silent: "));
-        let stalled = Verdict {
-            kind: VerdictKind::WriteStalled,
-            ..silent(Some(4408))
-        };
+        let stalled = Verdict { kind: VerdictKind::WriteStalled, ..silent(Some(4408)) };
         assert!(verdict(ID, peer(), &stalled, 9, None).text.starts_with("conn=17 abort write-stalled: "));
-        let recipe = Verdict {
-            plane: Plane::Transport,
-            ..silent(None)
-        };
+        let recipe = Verdict { plane: Plane::Transport, ..silent(None) };
         let line = verdict(ID, peer(), &recipe, 0, Some(Profile::WsRecipe));
         assert!(line.text.starts_with("conn=17 abort peer-silent: "));
     }
@@ -216,15 +201,7 @@ mod tests {
 
     #[test]
     fn what_a_peer_says_cannot_forge_a_line() {
-        let end = end(
-            ID,
-            peer(),
-            &End {
-                verdict: None,
-                peer_code: 1000,
-                peer_reason: "bye\nconn=18 close".into(),
-            },
-        );
+        let end = end(ID, peer(), &End { verdict: None, peer_code: 1000, peer_reason: "bye\nconn=18 close".into() });
         assert_eq!(end.text, "conn=17 over lost, peer's code 1000 bye\\nconn=18 close");
     }
 }
