@@ -17,3 +17,4 @@ mod rtt;
 pub mod stats;
 pub mod time;
 mod verdict;
+pub mod wheel;

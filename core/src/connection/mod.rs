@@ -115,8 +115,9 @@ impl Connection {
         self.step_shared(policy, &mut beats, now, input, out)
     }
 
-    /// [`step`](Connection::step) for a connection among others. `Tick` counts as not late: see [`tick`](Connection::tick).
-    pub(crate) fn step_shared<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, input: Input, out: &mut S) -> Instant {
+    /// [`step`](Connection::step) for a connection among others that share `beats`. `Tick` counts as not late: see [`tick`](Connection::tick).
+    #[must_use]
+    pub fn step_shared<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, input: Input, out: &mut S) -> Instant {
         if input == Input::Tick {
             return self.tick(policy, beats, now, Span::ZERO, out);
         }
@@ -126,7 +127,8 @@ impl Connection {
     }
 
     /// Time has come to `now`, `lateness` after the earliest deadline of all that are asked together.
-    pub(crate) fn tick<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) -> Instant {
+    #[must_use]
+    pub fn tick<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) -> Instant {
         let now = self.present(now, out);
         match table::rule(self.phase, &Input::Tick) {
             Rule::Judge => self.judge(policy, beats, now, lateness, out),
