@@ -2,3 +2,5 @@
 
 pub mod arbitrary;
 pub mod drive;
+pub mod raw;
+pub mod serving;

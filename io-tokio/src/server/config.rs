@@ -141,11 +141,7 @@ impl ServerConfig {
     pub fn check(&self) -> Result<Policy, BindError> {
         self.limits.check()?;
         if self.listen.is_empty() {
-            return Err(BindError::Limit {
-                field: "listen",
-                value: 0,
-                limit: "at least one address",
-            });
+            return Err(BindError::Limit { field: "listen", value: 0, limit: "at least one address" });
         }
         Ok(self.checked_policy()?)
     }

@@ -50,10 +50,7 @@ impl CloseReason {
         if reason.len() > Self::REASON_BYTES_MAX {
             return Err(CloseReasonError::Reason { bytes: reason.len() });
         }
-        Ok(CloseReason {
-            code,
-            reason: reason.into(),
-        })
+        Ok(CloseReason { code, reason: reason.into() })
     }
 
     /// A close frame with an empty body.
@@ -65,10 +62,7 @@ impl CloseReason {
     /// 1000, without a reason: the purpose of the connection is fulfilled.
     #[must_use]
     pub fn normal() -> Self {
-        CloseReason {
-            code: 1000,
-            reason: Box::default(),
-        }
+        CloseReason { code: 1000, reason: Box::default() }
     }
 
     /// The code; 0 for an empty body.
@@ -96,9 +90,6 @@ mod tests {
             assert_eq!(CloseReason::new(code, ""), Err(CloseReasonError::Code(code)));
         }
         assert!(CloseReason::new(4408, &"a".repeat(123)).is_ok());
-        assert_eq!(
-            CloseReason::new(1000, &"a".repeat(124)),
-            Err(CloseReasonError::Reason { bytes: 124 })
-        );
+        assert_eq!(CloseReason::new(1000, &"a".repeat(124)), Err(CloseReasonError::Reason { bytes: 124 }));
     }
 }

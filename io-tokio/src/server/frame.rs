@@ -33,10 +33,7 @@ pub(super) fn write_ping(payload: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a close frame; without a code its body is empty.
 pub(super) fn write_close(code: Option<u16>, reason: &str, out: &mut Vec<u8>) {
-    let body = code.map(|code| CloseFrame {
-        code: CloseCode::from(code),
-        reason: reason.into(),
-    });
+    let body = code.map(|code| CloseFrame { code: CloseCode::from(code), reason: reason.into() });
     infallible(Frame::close(body).format(out));
 }
 

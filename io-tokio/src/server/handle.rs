@@ -101,9 +101,7 @@ impl Shared {
         }
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if commands.len() >= self.commands_max as usize {
-            return Err(HandleError::Full {
-                commands_max: self.commands_max,
-            });
+            return Err(HandleError::Full { commands_max: self.commands_max });
         }
         commands.push_back(command);
         drop(commands);
@@ -113,9 +111,7 @@ impl Shared {
 
     /// Moves the end on: `from` becomes `to`, anything else stays.
     fn stop_from(&self, from: Stop, to: Stop) -> bool {
-        let moved = self
-            .stop
-            .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
+        let moved = self.stop.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
         self.wake.notify_one();
         moved.is_ok()
     }

@@ -23,15 +23,30 @@
 //! # }
 //! ```
 
+mod accept;
+mod callbacks;
+mod clock;
 mod config;
 mod control;
 mod driver;
+mod emit;
 mod error;
+mod escape;
 mod frame;
 mod handle;
 mod handler;
+mod handshake;
+mod inbound;
+mod linger;
 mod origin;
+mod output;
+mod per_ip;
+mod reading;
+mod response;
+mod slot;
 mod stats;
+mod turn;
+mod upgrade;
 mod world;
 
 use std::net::SocketAddr;
@@ -39,6 +54,7 @@ use std::net::SocketAddr;
 pub use config::{ServerConfig, ServerLimits};
 pub use control::{CloseReason, PingPayload};
 pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, SendError};
+pub use escape::Escaped;
 pub use handle::Handle;
 pub use handler::{Context, End, Handler, Request};
 pub use origin::{OriginError, OriginPattern, Origins};

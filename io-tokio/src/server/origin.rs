@@ -121,11 +121,7 @@ impl Origin {
 
 /// Host in lower case and port, where `text` is nothing but these.
 fn authority_parts(text: &str) -> Option<(String, Option<u16>)> {
-    let end_of_host = if text.starts_with('[') {
-        text.find(']')? + 1
-    } else {
-        text.find(':').unwrap_or(text.len())
-    };
+    let end_of_host = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
     let (host, rest) = text.split_at(end_of_host);
     let host_is_one = !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/\\?#@,".contains(&b));
     if !host_is_one {
@@ -197,19 +193,9 @@ mod tests {
             assert!(!some.allow(origin, "h"), "{origin}");
         }
         assert!(origins(&["*"]).allow("null", "h"));
-        for wrong in [
-            "",
-            "example.com",
-            "https://a*.example.com",
-            "https://",
-            "https://h:99999",
-            "https://h/p",
-        ] {
+        for wrong in ["", "example.com", "https://a*.example.com", "https://", "https://h:99999", "https://h/p"] {
             assert!(wrong.parse::<OriginPattern>().is_err(), "{wrong}");
         }
-        assert_eq!(
-            "HTTPS://*.Example.com".parse::<OriginPattern>().unwrap().to_string(),
-            "https://*.example.com"
-        );
+        assert_eq!("HTTPS://*.Example.com".parse::<OriginPattern>().unwrap().to_string(), "https://*.example.com");
     }
 }
