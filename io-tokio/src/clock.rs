@@ -25,19 +25,13 @@ impl Clock {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
     pub fn new() -> Self {
-        Clock {
-            zero: tokio::time::Instant::now(),
-            wall: Wall::System,
-        }
+        Clock { zero: tokio::time::Instant::now(), wall: Wall::System }
     }
 
     /// A clock whose wall clock stands at `wall_ms` (Unix milliseconds) now and moves with monotonic time.
     #[must_use]
     pub fn with_wall(wall_ms: u64) -> Self {
-        Clock {
-            wall: Wall::From(wall_ms),
-            ..Clock::new()
-        }
+        Clock { wall: Wall::From(wall_ms), ..Clock::new() }
     }
 
     /// The present.

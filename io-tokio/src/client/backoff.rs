@@ -20,12 +20,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff {
-            base: Duration::from_secs(1),
-            cap: Duration::from_secs(60),
-            stable_after: Duration::from_secs(60),
-            attempts_max: None,
-        }
+        Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60), stable_after: Duration::from_secs(60), attempts_max: None }
     }
 }
 
@@ -36,10 +31,7 @@ impl Backoff {
     /// Never connect again.
     #[must_use]
     pub fn never() -> Self {
-        Backoff {
-            attempts_max: Some(0),
-            ..Backoff::default()
-        }
+        Backoff { attempts_max: Some(0), ..Backoff::default() }
     }
 }
 
@@ -149,14 +141,8 @@ fn classify(why: &Why) -> Kind {
     match why {
         Why::Closed { code: Some(code), reason } => classify_code(*code, reason),
         Why::GivenUp { code: Some(code), .. } => classify_code(*code, ""),
-        Why::Refused {
-            status: 401 | 403 | 404, ..
-        }
-        | Why::Unusable(_) => Kind::Final,
-        Why::Refused {
-            status: 503,
-            retry_after: Some(time),
-        } => Kind::Named(*time),
+        Why::Refused { status: 401 | 403 | 404, .. } | Why::Unusable(_) => Kind::Final,
+        Why::Refused { status: 503, retry_after: Some(time) } => Kind::Named(*time),
         Why::Closed { code: None, .. } | Why::GivenUp { code: None, .. } | Why::Refused { .. } | Why::Lost(_) => Kind::Other,
     }
 }
@@ -183,10 +169,7 @@ mod tests {
     const SHORT: Duration = Duration::from_secs(1);
 
     fn closed(code: u16, reason: &str) -> Why {
-        Why::Closed {
-            code: Some(code),
-            reason: reason.to_owned(),
-        }
+        Why::Closed { code: Some(code), reason: reason.to_owned() }
     }
 
     fn lost() -> Why {
@@ -232,11 +215,7 @@ mod tests {
     fn a_restart_that_was_announced_spreads_clients_over_5_to_30_s() {
         for code in [1012, 1013] {
             let attempts = Attempts { made: 8, factor: 1 };
-            assert_fill(
-                &delays(attempts, &closed(code, "")),
-                Duration::from_secs(5),
-                Duration::from_secs(30),
-            );
+            assert_fill(&delays(attempts, &closed(code, "")), Duration::from_secs(5), Duration::from_secs(30));
         }
     }
 
@@ -258,10 +237,7 @@ mod tests {
         let mut ends: Vec<Why> = [1002, 1003, 1007, 1008, 1009, 1010].map(|code| closed(code, "no")).to_vec();
         ends.extend([401, 403, 404].map(refused));
         ends.push(Why::Unusable("bad header".to_owned()));
-        ends.push(Why::GivenUp {
-            verdict: "too-big",
-            code: Some(1009),
-        });
+        ends.push(Why::GivenUp { verdict: "too-big", code: Some(1009) });
         for why in ends {
             let decision = Attempts::default().decide(&Backoff::default(), &why, SHORT, &mut Rng::new(1));
             assert_eq!(decision, Decision::Stop, "{why:?}");
@@ -270,14 +246,9 @@ mod tests {
 
     #[test]
     fn ends_that_may_pass_do_not_stop() {
-        let mut ends: Vec<Why> = [1000, 1001, 1005, 1006, 1011, 1014, 3012, 4408, 4409]
-            .map(|code| closed(code, ""))
-            .to_vec();
+        let mut ends: Vec<Why> = [1000, 1001, 1005, 1006, 1011, 1014, 3012, 4408, 4409].map(|code| closed(code, "")).to_vec();
         ends.extend([400, 429, 500, 502, 503].map(|status| Why::Refused { status, retry_after: None }));
-        ends.push(Why::Closed {
-            code: None,
-            reason: String::new(),
-        });
+        ends.push(Why::Closed { code: None, reason: String::new() });
         for why in ends {
             assert_eq!(delays(Attempts::default(), &why).len(), 2_000);
         }
@@ -285,10 +256,7 @@ mod tests {
 
     #[test]
     fn retry_after_of_a_503_is_waited_for_within_bounds() {
-        let refused = |secs| Why::Refused {
-            status: 503,
-            retry_after: Some(Duration::from_secs(secs)),
-        };
+        let refused = |secs| Why::Refused { status: 503, retry_after: Some(Duration::from_secs(secs)) };
         let from = Duration::from_secs(7);
         assert_fill(&delays(Attempts::default(), &refused(7)), from, from + Duration::from_secs(1));
         let day = Backoff::RETRY_AFTER_MAX;
@@ -297,10 +265,7 @@ mod tests {
 
     #[test]
     fn attempts_in_a_row_are_limited() {
-        let backoff = Backoff {
-            attempts_max: Some(2),
-            ..Backoff::default()
-        };
+        let backoff = Backoff { attempts_max: Some(2), ..Backoff::default() };
         let mut attempts = Attempts::default();
         let mut rng = Rng::new(5);
         let mut stops = || attempts.decide(&backoff, &lost(), SHORT, &mut rng) == Decision::Stop;

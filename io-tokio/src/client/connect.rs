@@ -80,12 +80,8 @@ impl Client {
             .clock(clock)
             .gate(gate)
             .build(stream)?;
-        let mut connection = Connection {
-            heartbeat,
-            peer,
-            upgraded_in: clock.now().at.since(begun).into(),
-            subprotocol: chosen_subprotocol(&response),
-        };
+        let mut connection =
+            Connection { heartbeat, peer, upgraded_in: clock.now().at.since(begun).into(), subprotocol: chosen_subprotocol(&response) };
         self.subscribe_over(&mut connection).await?;
         Ok(connection)
     }
@@ -150,10 +146,7 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(address) = target.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, target.port)]);
     }
-    let failed = |source| ConnectError::Dns {
-        host: target.host.clone(),
-        source,
-    };
+    let failed = |source| ConnectError::Dns { host: target.host.clone(), source };
     let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(failed)?;
     let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
     if addresses.is_empty() {
@@ -185,9 +178,5 @@ async fn connect_tcp(target: &Target, addresses: Vec<SocketAddr>) -> Result<TcpS
 }
 
 fn tcp_error(target: &Target, source: io::Error) -> ConnectError {
-    ConnectError::Tcp {
-        host: target.host.clone(),
-        port: target.port,
-        source,
-    }
+    ConnectError::Tcp { host: target.host.clone(), port: target.port, source }
 }

@@ -62,10 +62,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            message_bytes_max: 1 << 20,
-            connect_timeout: Duration::from_secs(10),
-        }
+        Limits { message_bytes_max: 1 << 20, connect_timeout: Duration::from_secs(10) }
     }
 }
 

@@ -200,14 +200,8 @@ impl Reconnecting {
     }
 
     fn opened(&mut self, connection: Connection) {
-        self.events.push_back(ClientEvent::Connected {
-            peer: connection.peer_addr(),
-            upgraded_in: connection.upgraded_in(),
-        });
-        self.state = State::Open {
-            connection: Box::new(connection),
-            since: self.clock.now().at,
-        };
+        self.events.push_back(ClientEvent::Connected { peer: connection.peer_addr(), upgraded_in: connection.upgraded_in() });
+        self.state = State::Open { connection: Box::new(connection), since: self.clock.now().at };
     }
 
     fn failed(&mut self, error: ConnectError) {
@@ -264,20 +258,14 @@ fn why_ended(ending: &Ending) -> Why {
         };
     }
     if let Some(close) = &ending.peer_close {
-        return Why::Closed {
-            code: close.code,
-            reason: close.reason.clone(),
-        };
+        return Why::Closed { code: close.code, reason: close.reason.clone() };
     }
     Why::Lost(ending.to_string())
 }
 
 fn why_failed(error: &ConnectError) -> Why {
     match error {
-        ConnectError::Http { status, retry_after } => Why::Refused {
-            status: *status,
-            retry_after: *retry_after,
-        },
+        ConnectError::Http { status, retry_after } => Why::Refused { status: *status, retry_after: *retry_after },
         ConnectError::Url { .. } | ConnectError::Header { .. } | ConnectError::Policy(_) | ConnectError::Limit { .. } => {
             Why::Unusable(error.to_string())
         }

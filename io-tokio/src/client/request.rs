@@ -29,13 +29,8 @@ pub(super) enum Scheme {
 
 impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
-        let refuse = |problem: &str| ConnectError::Url {
-            url: url.to_owned(),
-            problem: problem.to_owned(),
-        };
-        let uri: Uri = url
-            .parse()
-            .map_err(|e: tungstenite::http::uri::InvalidUri| refuse(&e.to_string()))?;
+        let refuse = |problem: &str| ConnectError::Url { url: url.to_owned(), problem: problem.to_owned() };
+        let uri: Uri = url.parse().map_err(|e: tungstenite::http::uri::InvalidUri| refuse(&e.to_string()))?;
         let scheme = match uri.scheme_str() {
             Some("ws") => Scheme::Ws,
             Some("wss") => Scheme::Wss,
@@ -54,11 +49,12 @@ impl Target {
             Scheme::Ws => 80,
             Scheme::Wss => 443,
         };
-        let port = match authority.port() {
+        // What follows the host is kept as it was written, whether it is a port or not.
+        let port = match authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest).split_once(':') {
             None => default_port,
-            Some(port) => match port.as_u16() {
-                0 => return Err(refuse("port 0 cannot be connected to")),
-                port => port,
+            Some((_, digits)) => match digits.parse::<u16>() {
+                Ok(port @ 1..) => port,
+                Ok(0) | Err(_) => return Err(refuse("the port has to be a number from 1 to 65535")),
             },
         };
         Ok(Target { host, port, scheme, uri })
@@ -66,10 +62,8 @@ impl Target {
 
     /// The upgrade request with these headers beside those that RFC 6455 §4.1 asks for.
     pub(super) fn request(&self, headers: &[(String, String)], subprotocol: Option<&str>) -> Result<Request, ConnectError> {
-        let mut request = self.uri.clone().into_client_request().map_err(|e| ConnectError::Url {
-            url: self.uri.to_string(),
-            problem: e.to_string(),
-        })?;
+        let mut request =
+            self.uri.clone().into_client_request().map_err(|e| ConnectError::Url { url: self.uri.to_string(), problem: e.to_string() })?;
         for (name, value) in headers {
             let (header, value) = checked_header(name, value)?;
             if request.headers().contains_key(&header) && is_ours(&header) {
@@ -99,19 +93,15 @@ fn is_ours(header: &HeaderName) -> bool {
 }
 
 fn refuse_header(name: &str, problem: &str) -> ConnectError {
-    ConnectError::Header {
-        name: name.to_owned(),
-        problem: problem.to_owned(),
-    }
+    ConnectError::Header { name: name.to_owned(), problem: problem.to_owned() }
 }
 
 /// What an error of the upgrade means.
 pub(super) fn upgrade_error(error: WsError, unix_now_s: u64) -> ConnectError {
     match error {
-        WsError::Http(response) => ConnectError::Http {
-            status: response.status().as_u16(),
-            retry_after: retry_after(response.headers(), unix_now_s),
-        },
+        WsError::Http(response) => {
+            ConnectError::Http { status: response.status().as_u16(), retry_after: retry_after(response.headers(), unix_now_s) }
+        }
         other => ConnectError::Upgrade(other.to_string()),
     }
 }
@@ -121,9 +111,7 @@ pub(super) fn check_response(response: &Response) -> Result<(), ConnectError> {
     match response.headers().get(SEC_WEBSOCKET_EXTENSIONS) {
         None => Ok(()),
         // RFC 6455 §4.1: an extension that was not asked for fails the connection.
-        Some(_) => Err(ConnectError::Upgrade(
-            "the server chose an extension that nobody asked for".to_owned(),
-        )),
+        Some(_) => Err(ConnectError::Upgrade("the server chose an extension that nobody asked for".to_owned())),
     }
 }
 
@@ -183,6 +171,8 @@ mod tests {
             "ws://",
             "ws://host:99999",
             "ws://a:0",
+            "ws://a:",
+            "ws://[::1]:x",
             "ws://u:p@host/",
             "ws:///path",
             "ws://a b",
@@ -211,9 +201,7 @@ mod tests {
             let refused = target.request(&headers, None).unwrap_err();
             assert!(matches!(refused, ConnectError::Header { name: n, .. } if n == name));
         }
-        let request = target
-            .request(&[("Cookie".into(), "a=b".into()), ("Cookie".into(), "c=d".into())], Some("v1"))
-            .unwrap();
+        let request = target.request(&[("Cookie".into(), "a=b".into()), ("Cookie".into(), "c=d".into())], Some("v1")).unwrap();
         assert_eq!(request.headers().get_all("cookie").iter().count(), 2);
         assert_eq!(request.headers()["sec-websocket-protocol"], "v1");
     }
@@ -230,14 +218,7 @@ mod tests {
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_700), secs(77));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT", u64::MAX), secs(0));
         assert_eq!(read("Thu, 29 Feb 2024 00:00:00 GMT", 1_709_164_799), secs(1));
-        for junk in [
-            "soon",
-            "-1",
-            "1.5",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-            "Sun, 06 Foo 1994 08:49:37 GMT",
-            ", GMT",
-        ] {
+        for junk in ["soon", "-1", "1.5", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", ", GMT"] {
             assert_eq!(read(junk, 0), None, "{junk}");
         }
     }

@@ -27,15 +27,11 @@ where
 
 fn config(trust: &Trust) -> Result<ClientConfig, ConnectError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?;
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(failed)?;
     let builder = match trust {
         Trust::Platform => builder.with_platform_verifier().map_err(failed)?,
         Trust::CaFile(path) => builder.with_root_certificates(roots(path)?),
-        Trust::Insecure => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(TrustsAnyone { provider })),
+        Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustsAnyone { provider })),
     };
     Ok(builder.with_no_client_auth())
 }

@@ -37,12 +37,7 @@ pub(super) struct Codec {
 
 impl Codec {
     pub(super) fn new(role: Role, spoken: Spoken) -> Self {
-        Codec {
-            role,
-            spoken,
-            decoder: Decoder::default(),
-            encoder: Encoder::default(),
-        }
+        Codec { role, spoken, decoder: Decoder::default(), encoder: Encoder::default() }
     }
 
     pub(super) fn dialect(&self) -> Option<&Dialect> {
@@ -72,15 +67,9 @@ impl Codec {
         match dialect.decode(self.role, borrowed, wall_ms, &mut self.decoder) {
             Heard::Data(data) if is_same(data, borrowed) => Meaning::Data(message),
             Heard::Data(data) => Meaning::Data(own(data)),
-            Heard::Heartbeat { token, answer } => Meaning::Heartbeat {
-                token,
-                answer: answer.map(own),
-            },
+            Heard::Heartbeat { token, answer } => Meaning::Heartbeat { token, answer: answer.map(own) },
             Heard::Answer(token) => Meaning::Answer(token),
-            Heard::Ready { data, negotiated } => Meaning::Ready {
-                data: own(data),
-                negotiated,
-            },
+            Heard::Ready { data, negotiated } => Meaning::Ready { data: own(data), negotiated },
             Heard::Reply(reply) => Meaning::Reply(own(reply)),
             Heard::Malformed => Meaning::Malformed,
             Heard::TooBig => Meaning::TooBig,

@@ -78,20 +78,13 @@ mod tests {
     #[test]
     fn no_faults_send_every_answer_at_once_and_mute_none() {
         assert!(fates(AnswerFaults::default()).iter().all(|f| *f == Fate::Send));
-        let mute = AnswerFaults {
-            voice: Voice::Mute,
-            ..AnswerFaults::default()
-        };
+        let mute = AnswerFaults { voice: Voice::Mute, ..AnswerFaults::default() };
         assert!(fates(mute).iter().all(|f| *f == Fate::Drop));
     }
 
     #[test]
     fn a_share_of_answers_is_dropped_and_the_others_delayed() {
-        let faults = AnswerFaults {
-            drop_share: 0.25,
-            delay: Duration::from_secs(2),
-            ..AnswerFaults::default()
-        };
+        let faults = AnswerFaults { drop_share: 0.25, delay: Duration::from_secs(2), ..AnswerFaults::default() };
         let fates = fates(faults);
         let dropped = fates.iter().filter(|f| **f == Fate::Drop).count();
         assert!((200..300).contains(&dropped), "{dropped}");
@@ -102,10 +95,7 @@ mod tests {
     #[test]
     fn a_share_out_of_range_or_no_number_does_not_panic() {
         for drop_share in [-1.0, 2.0, f64::NAN, f64::INFINITY] {
-            let _ = fates(AnswerFaults {
-                drop_share,
-                ..AnswerFaults::default()
-            });
+            let _ = fates(AnswerFaults { drop_share, ..AnswerFaults::default() });
         }
     }
 }

@@ -126,12 +126,7 @@ impl Shared {
 impl<T> PongGate<T> {
     /// `None` lets everything pass.
     pub(crate) fn new(inner: T, handle: Option<GateHandle>) -> Self {
-        PongGate {
-            inner,
-            handle,
-            frame: Frame::Header(Vec::new()),
-            out: Vec::new(),
-        }
+        PongGate { inner, handle, frame: Frame::Header(Vec::new()), out: Vec::new() }
     }
 
     /// Takes bytes of the frame at hand from `buf`, as far as they need not be written as they are. How many.
@@ -173,11 +168,7 @@ impl<T> PongGate<T> {
             return self.end_if_empty();
         }
         let header_len = header.len();
-        self.frame = Frame::Pong {
-            frame: header,
-            header_len,
-            left: usize::try_from(payload_len).unwrap_or(usize::MAX),
-        };
+        self.frame = Frame::Pong { frame: header, header_len, left: usize::try_from(payload_len).unwrap_or(usize::MAX) };
         if payload_len == 0 {
             self.take(&[], shared);
         }
@@ -198,10 +189,7 @@ impl Pong {
             Some(mask) if is_masked => payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect(),
             _ => payload.to_vec(),
         };
-        Pong {
-            payload: payload.into(),
-            frame,
-        }
+        Pong { payload: payload.into(), frame }
     }
 }
 
@@ -356,10 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn pongs_and_nothing_else_are_dropped_however_the_bytes_are_cut() {
-        let mute = AnswerFaults {
-            voice: Voice::Mute,
-            ..AnswerFaults::default()
-        };
+        let mute = AnswerFaults { voice: Voice::Mute, ..AnswerFaults::default() };
         for chunk in [1, 2, 3, 7, 64, 1_000] {
             let (got, fates) = through(mute, chunk).await;
             assert_eq!(got, stream().1, "cut every {chunk} bytes");
@@ -379,10 +364,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_delayed_pong_leaves_with_the_first_flush_after_its_time() {
         let (mut far, near) = tokio::io::duplex(1 << 10);
-        let faults = AnswerFaults {
-            delay: Duration::from_secs(3),
-            ..AnswerFaults::default()
-        };
+        let faults = AnswerFaults { delay: Duration::from_secs(3), ..AnswerFaults::default() };
         let handle = GateHandle::new(faults, 1, Clock::new());
         handle.watch();
         let mut gate = PongGate::new(near, Some(handle.clone()));

@@ -204,11 +204,7 @@ impl Machine {
     }
 
     fn unanswered(&mut self, asked: Asked) {
-        self.events.push_back(Event::Asked {
-            plane: asked.plane,
-            token: asked.token,
-            answered_in: None,
-        });
+        self.events.push_back(Event::Asked { plane: asked.plane, token: asked.token, answered_in: None });
     }
 
     /// Sends a close frame, unless the peer's came first: the library underneath echoes that.
@@ -222,10 +218,7 @@ impl Machine {
             VerdictKind::User => std::mem::take(&mut self.pending.close_reason),
             _ => verdict.reason.to_owned(),
         };
-        let frame = verdict.code.map(|code| CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        });
+        let frame = verdict.code.map(|code| CloseFrame { code: code.into(), reason: reason.into() });
         self.outbox.put_close(Message::Close(frame));
         self.judge(verdict);
     }
@@ -258,13 +251,21 @@ impl Machine {
         if let Some(dialect) = self.codec.recognise(&message, now.wall_ms) {
             self.recognised(now, dialect);
         }
+        let as_it_came = message.clone();
         match self.codec.hear(message, now.wall_ms) {
             Meaning::Data(data) => {
                 self.input(now, Input::Data);
                 self.deliver(data);
             }
-            Meaning::Heartbeat { token, answer } => self.receive_heartbeat(now, token, answer),
-            Meaning::Answer(token) => self.input(now, Input::Answer(token)),
+            Meaning::Heartbeat { token, answer } => {
+                self.receive_heartbeat(now, token, answer);
+                // With the plane off heartbeats are data.
+                self.deliver(as_it_came);
+            }
+            Meaning::Answer(token) => {
+                self.input(now, Input::Answer(token));
+                self.deliver(as_it_came);
+            }
             Meaning::Ready { data, negotiated } => self.receive_ready(now, data, negotiated),
             Meaning::Reply(reply) => {
                 self.input(now, Input::Data);
@@ -296,17 +297,13 @@ impl Machine {
     }
 
     fn receive_heartbeat(&mut self, now: Now, token: Token, answer: Option<Message>) {
-        let asked = Asked {
-            plane: Plane::Application,
-            token,
-            at: now.at,
-        };
+        let asked = Asked { plane: Plane::Application, token, at: now.at };
         let was_open = self.phase() == Phase::Open;
         let unanswerable = answer.is_none();
         self.pending.answer = answer.map(|message| Answer { message, asked });
         self.input(now, Input::Heartbeat(token));
         let withheld = self.pending.answer.take().is_some();
-        if was_open && (unanswerable || withheld) {
+        if was_open && (unanswerable || withheld) && !self.pending.deliver {
             self.unanswered(asked);
         }
     }
@@ -322,7 +319,6 @@ impl Machine {
             }
         }
         self.input(now, Input::Ready);
-        self.pending.deliver = self.phase() == Phase::Open;
         self.deliver(data);
     }
 
@@ -332,11 +328,7 @@ impl Machine {
         if self.phase() != Phase::Open {
             return;
         }
-        let asked = Asked {
-            plane: Plane::Transport,
-            token: Payload::parse(&payload).token(),
-            at: now.at,
-        };
+        let asked = Asked { plane: Plane::Transport, token: Payload::parse(&payload).token(), at: now.at };
         if self.gate.is_some() {
             self.gated.push_back((payload, asked));
             return;
@@ -347,10 +339,8 @@ impl Machine {
     }
 
     fn receive_close(&mut self, now: Now, frame: Option<CloseFrame>) {
-        let close = PeerClose {
-            code: frame.as_ref().map(|f| f.code.into()),
-            reason: frame.map(|f| f.reason.to_string()).unwrap_or_default(),
-        };
+        let close =
+            PeerClose { code: frame.as_ref().map(|f| f.code.into()), reason: frame.map(|f| f.reason.to_string()).unwrap_or_default() };
         let code = close.code.unwrap_or(0);
         self.ending.peer_close = Some(close.clone());
         self.events.push_back(Event::PeerClosed(close));
@@ -375,6 +365,15 @@ impl Machine {
             self.ending.error.get_or_insert_with(|| error.to_string());
         }
         self.input(self.clock.now(), Input::Lost);
+    }
+
+    /// How much of what was read waits to be taken by the user: messages and their bytes.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        let bytes = |event: &Event| match event {
+            Event::Message(message) => message.len(),
+            _ => 0,
+        };
+        (self.events.len(), self.events.iter().map(bytes).sum())
     }
 
     /// What is due at `now`. Whatever had arrived was put in before, or `Input::Unread` was.
@@ -426,11 +425,7 @@ impl Machine {
     }
 
     fn answered(&mut self, now: Now, asked: Asked) {
-        self.events.push_back(Event::Asked {
-            plane: asked.plane,
-            token: asked.token,
-            answered_in: Some(now.at.since(asked.at).into()),
-        });
+        self.events.push_back(Event::Asked { plane: asked.plane, token: asked.token, answered_in: Some(now.at.since(asked.at).into()) });
     }
 
     /// A message of the user's, which the outbox has room for.

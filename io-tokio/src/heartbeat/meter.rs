@@ -22,10 +22,7 @@ pub struct Metered<T> {
 impl<T> Metered<T> {
     /// Counts the bytes of `inner` from here on.
     pub fn new(inner: T) -> Self {
-        Metered {
-            inner,
-            meter: Meter::default(),
-        }
+        Metered { inner, meter: Meter::default() }
     }
 
     /// The counts.

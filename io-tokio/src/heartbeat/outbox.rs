@@ -115,13 +115,8 @@ impl Outbox {
 
     /// Drops all that waits.
     pub(super) fn clear(&mut self) {
-        *self = Outbox {
-            pong: self.pong,
-            written: std::mem::take(&mut self.written),
-            flow: self.flow,
-            bytes: self.bytes,
-            ..Outbox::default()
-        };
+        *self =
+            Outbox { pong: self.pong, written: std::mem::take(&mut self.written), flow: self.flow, bytes: self.bytes, ..Outbox::default() };
     }
 
     /// Whether there is room for a message of the user's.
@@ -284,18 +279,11 @@ mod tests {
     }
 
     fn answer(n: u64) -> Answer {
-        Answer {
-            message: Message::text(format!("answer {n}")),
-            asked: asked(n),
-        }
+        Answer { message: Message::text(format!("answer {n}")), asked: asked(n) }
     }
 
     fn asked(n: u64) -> Asked {
-        Asked {
-            plane: Plane::Application,
-            token: Token(n),
-            at: Instant::ZERO,
-        }
+        Asked { plane: Plane::Application, token: Token(n), at: Instant::ZERO }
     }
 
     fn flush(outbox: &mut Outbox, wire: &mut Wire) -> bool {
@@ -311,27 +299,14 @@ mod tests {
         outbox.put_ping(Payload::Eight(5));
         assert!(flush(&mut outbox, &mut wire));
         let ping = Message::Ping(5_u64.to_be_bytes().to_vec().into());
-        assert_eq!(
-            wire.taken,
-            [ping, Message::text("answer 1"), Message::text("heartbeat"), Message::text("data")]
-        );
-        let written = [
-            Written::Ping(Payload::Eight(5)),
-            Written::Answer(asked(1)),
-            Written::Heartbeat(Token(9)),
-        ];
+        assert_eq!(wire.taken, [ping, Message::text("answer 1"), Message::text("heartbeat"), Message::text("data")]);
+        let written = [Written::Ping(Payload::Eight(5)), Written::Answer(asked(1)), Written::Heartbeat(Token(9))];
         assert!(outbox.take_written().eq(written));
     }
 
     #[test]
     fn while_the_writer_is_blocked_nothing_is_handed_on_and_the_newest_answer_stays() {
-        let (mut outbox, mut wire) = (
-            Outbox::default(),
-            Wire {
-                blocked: true,
-                ..Wire::default()
-            },
-        );
+        let (mut outbox, mut wire) = (Outbox::default(), Wire { blocked: true, ..Wire::default() });
         outbox.put_data(Message::text("first"));
         assert!(!flush(&mut outbox, &mut wire));
         for n in 1..=3 {

@@ -30,11 +30,7 @@ where
         }
         this.write();
         this.check_open()?;
-        if this.machine.outbox.takes_data() {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+        if this.machine.outbox.takes_data() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

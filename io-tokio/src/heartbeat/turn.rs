@@ -9,14 +9,17 @@ use tokio::task::coop;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::{self, Message};
 use wsbeat_core::event::Input;
+use wsbeat_core::time::Now;
 
 use super::event::Event;
 use super::meter::Meter;
 use super::outbox::frame_bytes;
 use super::{Heartbeat, Machine};
 
-/// The most messages read in one turn without one for the user among them.
-const READS_MAX: u32 = 128;
+/// The most messages read in one turn, and the most that are read ahead of the user while something is due.
+const READS_MAX: usize = 128;
+/// The most bytes that are read ahead of the user, beside the message that goes over it.
+const AHEAD_BYTES_MAX: usize = 1 << 20;
 /// How often a turn looks at the time again because something fell due meanwhile.
 const LOOKS_MAX: u32 = 8;
 
@@ -39,7 +42,9 @@ enum Read {
     /// Something was put in.
     Some,
     /// Nothing is there at the moment.
-    Nothing(Drained),
+    Nothing,
+    /// The task has used up its budget: what is there will be seen in its next turn, for which it is already woken.
+    Interrupted,
 }
 
 /// The bytes that the core was told of.
@@ -48,12 +53,29 @@ pub(super) struct Counted {
     meter: Option<Meter>,
     read: u64,
     written: u64,
+    drained: Drained,
 }
 
 impl Counted {
     pub(super) fn new(meter: Option<Meter>) -> Self {
         let (read, written) = meter.as_ref().map_or((0, 0), |m| (m.read(), m.written()));
-        Counted { meter, read, written }
+        let drained = Drained::Yes;
+        Counted { meter, read, written, drained }
+    }
+
+    /// Says that not all was read: nobody is to be judged for silence.
+    fn tell_unread(&mut self, machine: &mut Machine, now: Now) {
+        self.drained = Drained::No;
+        machine.input(now, Input::Unread);
+    }
+
+    /// Says that all was read after all. The bytes of what was read since may have been counted before: the library
+    /// underneath takes in many messages at once.
+    fn tell_drained(&mut self, machine: &mut Machine) {
+        if self.drained == Drained::No {
+            self.drained = Drained::Yes;
+            machine.input(machine.clock.now(), Input::Bytes(1));
+        }
     }
 
     /// Tells of the bytes read, those of `message` where nothing counts them.
@@ -66,6 +88,7 @@ impl Counted {
             None => message.map_or(0, frame_bytes),
         };
         if n > 0 {
+            self.drained = Drained::Yes;
             machine.input(machine.clock.now(), Input::Bytes(n));
         }
     }
@@ -100,46 +123,51 @@ where
             }
             match self.read(&mut both) {
                 Read::Some => {}
-                Read::Nothing(drained) => {
+                Read::Interrupted => return self.take_event(),
+                Read::Nothing => {
                     self.lose_if_broken();
-                    self.turn(&mut both, drained);
-                    match self.take_event() {
-                        Some(event) => return Poll::Ready(event),
-                        None => return Poll::Pending,
-                    }
+                    self.counted.tell_drained(&mut self.machine);
+                    self.turn(&mut both, Drained::Yes);
+                    return self.take_event();
                 }
             }
         }
         self.turn(&mut both, Drained::No);
         cx.waker().wake_by_ref();
-        self.take_event().map_or(Poll::Pending, Poll::Ready)
-    }
-
-    /// An event that waits, or the end. Before the caller gets it, what else is to be done is done: it may be long
-    /// until the next poll.
-    fn next_ready(&mut self, cx: &mut Context<'_>) -> Option<Option<Event>> {
-        if self.machine.events.is_empty() && !self.machine.has_ended() {
-            return None;
-        }
-        let now = self.machine.clock.now();
-        if self.machine.outbox.is_waiting() || self.machine.wants_tick(now) {
-            self.turn(cx, Drained::No);
-        }
         self.take_event()
     }
 
-    fn take_event(&mut self) -> Option<Option<Event>> {
+    /// An event that waits, or the end. Before the caller gets it, what else is to be done is done: it may be long
+    /// until the next poll. Where something is due, the rest of what arrived is read first, within bounds.
+    fn next_ready(&mut self, cx: &mut Context<'_>) -> Option<Option<Event>> {
+        let is_due = self.machine.wants_tick(self.machine.clock.now());
+        let (messages, bytes) = self.machine.backlog();
+        let reads_ahead = is_due && messages < READS_MAX && bytes < AHEAD_BYTES_MAX;
+        let is_idle = messages == 0 || reads_ahead;
+        if is_idle && !self.machine.has_ended() {
+            return None;
+        }
+        if is_due || self.machine.outbox.is_waiting() {
+            self.turn(cx, Drained::No);
+        }
+        match self.take_event() {
+            Poll::Ready(event) => Some(event),
+            Poll::Pending => None,
+        }
+    }
+
+    fn take_event(&mut self) -> Poll<Option<Event>> {
         match self.machine.events.pop_front() {
-            Some(event) => Some(Some(event)),
-            None if self.machine.has_ended() => Some(None),
-            None => None,
+            Some(event) => Poll::Ready(Some(event)),
+            None if self.machine.has_ended() => Poll::Ready(None),
+            None => Poll::Pending,
         }
     }
 
     /// Reads one message and puts it in.
     fn read(&mut self, cx: &mut Context<'_>) -> Read {
         let (Some(inner), Reading::Open) = (&mut self.inner, self.reading) else {
-            return Read::Nothing(Drained::Yes);
+            return Read::Nothing;
         };
         let read = Pin::new(&mut *inner).poll_next(cx);
         let message = match &read {
@@ -148,10 +176,9 @@ where
         };
         self.counted.tell_read(&mut self.machine, message);
         match read {
-            // Tokio's streams also say that nothing is there when the task has used up its budget: that is not the end
-            // of what had arrived.
-            Poll::Pending if coop::has_budget_remaining() => Read::Nothing(Drained::Yes),
-            Poll::Pending => Read::Nothing(Drained::No),
+            // Tokio's streams also say that nothing is there when the task has used up its budget.
+            Poll::Pending if coop::has_budget_remaining() => Read::Nothing,
+            Poll::Pending => Read::Interrupted,
             Poll::Ready(Some(Ok(message))) => {
                 self.machine.receive(message);
                 self.hand_on(cx);
@@ -202,7 +229,7 @@ where
     fn tick(&mut self, drained: Drained) {
         let now = self.machine.clock.now();
         if drained == Drained::No && self.machine.wants_tick(now) {
-            self.machine.input(now, Input::Unread);
+            self.counted.tell_unread(&mut self.machine, now);
         }
         self.machine.tick(now);
     }

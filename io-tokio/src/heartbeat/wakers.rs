@@ -35,10 +35,7 @@ impl Wake for Sides {
 impl Wakers {
     pub(super) fn new() -> Self {
         let sides = Arc::<Sides>::default();
-        Wakers {
-            both: Waker::from(sides.clone()),
-            sides,
-        }
+        Wakers { both: Waker::from(sides.clone()), sides }
     }
 
     /// The task that polls the stream side.
