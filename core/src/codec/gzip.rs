@@ -59,7 +59,8 @@ pub struct Inflater {
 impl Inflater {
     /// Inflates `frame`, one gzip member and nothing else, to at most `bytes_max` bytes.
     ///
-    /// Past 64 KiB the limit is also 100 times the length of `frame`. At most twice the limit is ever allocated.
+    /// Past 64 KiB the limit is also 100 times the length of `frame`. Less than twice the limit is allocated at any time, the
+    /// inflater's own 48 KiB included (limits from 128 KiB on).
     ///
     /// # Errors
     /// [`InflateError::Malformed`] where header, stream, checksum or length are wrong, or where anything follows;
@@ -108,9 +109,11 @@ impl Inflater {
     }
 }
 
-/// Doubles the buffer, to at most one byte over the limit: the byte that tells that it was passed.
+/// Doubles the buffer while it is below half the limit; then it takes all, and one byte more that tells a passed limit.
+/// So old and new together stay below twice the limit while one is copied into the other.
 fn grow(out: &mut Vec<u8>, limit: usize) {
-    let wanted = out.capacity().saturating_mul(2).min(limit.saturating_add(1));
+    let doubled = out.capacity().saturating_mul(2);
+    let wanted = if doubled > limit / 2 { limit.saturating_add(1) } else { doubled };
     out.reserve_exact(wanted.saturating_sub(out.len()).max(1));
 }
 

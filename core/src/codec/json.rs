@@ -46,8 +46,7 @@ impl<'t> Raw<'t> {
     /// Whether it is a string that says `text`, escapes resolved.
     #[must_use]
     pub fn says(self, text: &str) -> bool {
-        self.inner()
-            .is_some_and(|inner| inner == text || (inner.contains('\\') && Unescaped(inner.chars()).eq(text.chars())))
+        self.inner().is_some_and(|inner| inner == text || (inner.contains('\\') && Unescaped(inner.chars()).eq(text.chars())))
     }
 
     /// What stands between the quotes of a string.
@@ -309,12 +308,13 @@ impl<'t> Scan<'t> {
                 b'-' | b'0'..=b'9' => return self.number(),
                 _ => return self.literal(),
             }
+            open.push(first)?;
             self.space();
             if self.peek()? == if first == b'{' { b'}' } else { b']' } {
                 self.at += 1;
+                open.pop();
                 return Some(());
             }
-            open.push(first)?;
             if first == b'{' {
                 self.key()?;
             }

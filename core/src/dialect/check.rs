@@ -6,6 +6,7 @@ use alloc::{format, vec};
 use core::fmt::Display;
 use core::time::Duration;
 
+use super::Role;
 use super::decode::CAPTURES_MAX;
 use super::encode::Prepared;
 use super::error::DialectError;
@@ -13,7 +14,6 @@ use super::recognise::{Form, Pointer, pointer};
 use super::rules::{Codec, Death, Initiator, Layer, Negotiation, Reply, Rules, Values};
 use super::template::{Constants, Template};
 use super::wishes::{self, Close, First, Wishes};
-use super::Role;
 use crate::codec::gzip::INFLATED_BYTES_MAX;
 use crate::policy::{self, Answers, Cadence, Counts, ListenFor, Matching, PolicyError, Start, Timing, TokenKind};
 use crate::time::Span;
@@ -32,10 +32,7 @@ pub(super) fn check(w: &Wishes) -> Checked<Rules> {
     let codec = choice_or("codec", w.codec.as_deref(), &CODECS, Codec::Identity)?;
     let interval = Duration::from(span("interval", &w.interval)?);
     let death = death(&w.death)?;
-    let constants = Constants {
-        interval,
-        timeout: timeout(death, interval),
-    };
+    let constants = Constants { interval, timeout: timeout(death, interval) };
     wire(w, initiator, layer, codec)?;
     let (token, integers_only) = token(w)?;
     let ping = template("ping", w.ping.as_deref(), &[], constants)?;
@@ -85,36 +82,17 @@ pub(super) fn check(w: &Wishes) -> Checked<Rules> {
     })
 }
 
-const INITIATORS: [(&str, Initiator); 4] = [
-    ("server", Initiator::Server),
-    ("client", Initiator::Client),
-    ("both", Initiator::Both),
-    ("one-way", Initiator::OneWay),
-];
+const INITIATORS: [(&str, Initiator); 4] =
+    [("server", Initiator::Server), ("client", Initiator::Client), ("both", Initiator::Both), ("one-way", Initiator::OneWay)];
 const LAYERS: [(&str, Layer); 3] = [("control", Layer::Control), ("text", Layer::Text), ("binary", Layer::Binary)];
-const CODECS: [(&str, Codec); 3] = [
-    ("identity", Codec::Identity),
-    ("gzip", Codec::Gzip),
-    ("deflate", Codec::Deflate),
-];
-const TIMINGS: [(&str, Timing); 3] = [
-    ("beat", Timing::Beat),
-    ("after-idle", Timing::AfterIdle),
-    ("after-silence", Timing::AfterSilence),
-];
+const CODECS: [(&str, Codec); 3] = [("identity", Codec::Identity), ("gzip", Codec::Gzip), ("deflate", Codec::Deflate)];
+const TIMINGS: [(&str, Timing); 3] = [("beat", Timing::Beat), ("after-idle", Timing::AfterIdle), ("after-silence", Timing::AfterSilence)];
 const CADENCES: [(&str, Cadence); 2] = [("spread", Cadence::Spread), ("together", Cadence::Together)];
 const COUNTS: [(&str, Counts); 2] = [("written", Counts::Written), ("queued", Counts::Queued)];
-const EVIDENCE: [(&str, ListenFor); 3] = [
-    ("heartbeats", ListenFor::Heartbeats),
-    ("messages", ListenFor::Messages),
-    ("bytes", ListenFor::Bytes),
-];
+const EVIDENCE: [(&str, ListenFor); 3] =
+    [("heartbeats", ListenFor::Heartbeats), ("messages", ListenFor::Messages), ("bytes", ListenFor::Bytes)];
 /// An unsolicited answer is an error to some originals only; here it is ignored, and counted, all the same.
-const UNSOLICITED: [(&str, Answers); 3] = [
-    ("ignore", Answers::Matching),
-    ("counts", Answers::Any),
-    ("error", Answers::Matching),
-];
+const UNSOLICITED: [(&str, Answers); 3] = [("ignore", Answers::Matching), ("counts", Answers::Any), ("error", Answers::Matching)];
 /// What a token is, how ours are made, and whether a client's have to be JSON integers.
 const TOKENS: [(&str, (TokenKind, bool)); 5] = [
     ("none", (TokenKind::Counter, false)),
@@ -199,9 +177,7 @@ fn tokens_fit(w: &Wishes, ping: Option<&Template>, pings: &[Form], pongs: &[Form
 }
 
 fn template(field: &str, source: Option<&str>, captures: &[&str], constants: Constants) -> Checked<Option<Template>> {
-    source
-        .map(|s| Template::parse(s, captures, constants).map_err(|limit| wrong(field, s, limit)))
-        .transpose()
+    source.map(|s| Template::parse(s, captures, constants).map_err(|limit| wrong(field, s, limit))).transpose()
 }
 
 /// The forms that were given, or else the one of the template.
@@ -276,10 +252,7 @@ fn first(w: &Wishes) -> Checked<(Start, Option<Form>)> {
         None => Ok((Start::Jitter, None)),
         Some(First::Word(word)) => choice("first", word, &[("jitter", Start::Jitter), ("interval", Start::Interval)])
             .map(|start| (start, None))
-            .map_err(|e| DialectError {
-                limit: e.limit + ", { after = message }",
-                ..e
-            }),
+            .map_err(|e| DialectError { limit: e.limit + ", { after = message }", ..e }),
         Some(First::After(after)) => Ok((Start::Ready, Some(form("first.after", &after.after)?))),
     }
 }
@@ -302,18 +275,13 @@ fn negotiation(w: &Wishes, after: Option<&Form>) -> Checked<Option<Negotiation>>
     };
     let message = match &n.message {
         Some(given) => form("negotiated.message", given)?,
-        None => after
-            .cloned()
-            .ok_or_else(|| wrong("negotiated.message", "absent", "the message, unless first.after names it"))?,
+        None => after.cloned().ok_or_else(|| wrong("negotiated.message", "absent", "the message, unless first.after names it"))?,
     };
     let at = |field: &str, text: &Option<String>| text.as_deref().map(|t| place(field, t)).transpose();
     let values = match &n.header {
         Some(name) if n.interval.is_none() && n.timeout.is_none() && !name.is_empty() => Values::Header(name.clone()),
         Some(name) => return Err(wrong("negotiated.header", name, "the name of a header, instead of interval and timeout")),
-        None => Values::Fields {
-            interval: at("negotiated.interval", &n.interval)?,
-            timeout: at("negotiated.timeout", &n.timeout)?,
-        },
+        None => Values::Fields { interval: at("negotiated.interval", &n.interval)?, timeout: at("negotiated.timeout", &n.timeout)? },
     };
     let units = [("ms", Duration::from_millis(1)), ("s", Duration::from_secs(1))];
     Ok(Some(Negotiation {
@@ -362,11 +330,9 @@ fn hello(w: &Wishes, role: Role, codec: Codec, constants: Constants) -> Checked<
 }
 
 fn span(field: &'static str, text: &str) -> Checked<Span> {
-    let duration = humantime::parse_duration(text.trim()).map_err(|_| wrong(field, text, "a duration with its unit, such as 5s or 250ms"))?;
-    policy::checked(field, duration).map_err(|e| DialectError {
-        value: text.to_string(),
-        ..named(field, e)
-    })
+    let duration =
+        humantime::parse_duration(text.trim()).map_err(|_| wrong(field, text, "a duration with its unit, such as 5s or 250ms"))?;
+    policy::checked(field, duration).map_err(|e| DialectError { value: text.to_string(), ..named(field, e) })
 }
 
 fn size(field: &'static str, given: Option<i64>, default: i64, min: i64, max: i64) -> Checked<usize> {
@@ -389,7 +355,11 @@ fn choice_or<T: Copy>(field: &str, text: Option<&str>, all: &[(&str, T)], defaul
 }
 
 fn wrong(field: impl Display, value: impl Display, limit: impl Display) -> DialectError {
-    DialectError::new(field, value, limit)
+    let mut error = DialectError::new(field, value, limit);
+    if error.value.trim().is_empty() {
+        error.value = format!("{:?}", error.value);
+    }
+    error
 }
 
 fn named(field: &str, e: PolicyError) -> DialectError {

@@ -17,12 +17,7 @@ use crate::policy::Matching;
 pub(super) const CAPTURES_MAX: usize = 4;
 
 pub(super) fn decode<'a>(rules: &Rules, role: Role, message: Message<'a>, wall_ms: u64, decoder: &'a mut Decoder) -> Heard<'a> {
-    let Decoder {
-        inflater,
-        members,
-        out,
-        packed,
-    } = decoder;
+    let Decoder { inflater, members, out, packed } = decoder;
     let (text, data) = match open(rules, role, message, inflater) {
         Opened::Text(text, data) => (text, data),
         Opened::Heard(heard) => return heard,
@@ -31,13 +26,7 @@ pub(super) fn decode<'a>(rules: &Rules, role: Role, message: Message<'a>, wall_m
         return Heard::Data(data);
     }
     let mut reader = Reader::new(text, members);
-    let speaker = Speaker {
-        rules,
-        role,
-        wall_ms,
-        out,
-        packed,
-    };
+    let speaker = Speaker { rules, role, wall_ms, out, packed };
     match meaning(rules, role, &mut reader) {
         Meaning::Data => Heard::Data(data),
         Meaning::Answer(token) => Heard::Answer(token),
@@ -156,12 +145,7 @@ struct Fit<'t> {
 }
 
 fn find<'t>(forms: &[Form], reader: &mut Reader<'_, 't>) -> Option<Fit<'t>> {
-    forms.iter().find_map(|form| {
-        form.find(reader).map(|found| Fit {
-            has_place: form.has_token(),
-            token: found.token,
-        })
-    })
+    forms.iter().find_map(|form| form.find(reader).map(|found| Fit { has_place: form.has_token(), token: found.token }))
 }
 
 /// An answer has digits where the token belongs, or nothing there where any answer will do. All else is data.
@@ -231,10 +215,7 @@ impl Negotiation {
             return Negotiated::default();
         };
         let agreed = |peer: u64| if peer == 0 { Duration::ZERO } else { own.max(self.span(peer)) };
-        Negotiated {
-            interval: Some(agreed(wants)),
-            timeout: Some(agreed(can).saturating_mul(self.margin)),
-        }
+        Negotiated { interval: Some(agreed(wants)), timeout: Some(agreed(can).saturating_mul(self.margin)) }
     }
 
     fn span(&self, n: u64) -> Duration {
@@ -259,4 +240,3 @@ fn reply<'r, 't>(rules: &'r Rules, reader: &mut Reader<'_, 't>) -> Meaning<'r, '
     }
     Meaning::Data
 }
-

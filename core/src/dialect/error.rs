@@ -20,13 +20,7 @@ pub struct DialectError {
 
 impl DialectError {
     pub(super) fn new(field: impl fmt::Display, value: impl fmt::Display, limit: impl fmt::Display) -> Self {
-        DialectError {
-            dialect: String::new(),
-            field: field.to_string(),
-            value: value.to_string(),
-            limit: limit.to_string(),
-            line: None,
-        }
+        DialectError { dialect: String::new(), field: field.to_string(), value: value.to_string(), limit: limit.to_string(), line: None }
     }
 }
 

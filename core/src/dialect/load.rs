@@ -34,11 +34,7 @@ pub(super) fn load(text: &str) -> Result<Vec<Dialect>, DialectError> {
     let mut loaded: Vec<Dialect> = Vec::with_capacity(file.dialect.len());
     for (index, wishes) in file.dialect.into_iter().enumerate() {
         let twice = loaded.iter().any(|d| d.id() == wishes.id);
-        let unique = if twice {
-            Err(DialectError::new("id", &wishes.id, "each id once"))
-        } else {
-            Ok(())
-        };
+        let unique = if twice { Err(DialectError::new("id", &wishes.id, "each id once")) } else { Ok(()) };
         let rules = unique.and_then(|()| check(&wishes)).map_err(|e| DialectError {
             dialect: wishes.id.clone(),
             line: line_of(text, tree.get_ref(), index, &e.field),
@@ -51,10 +47,7 @@ pub(super) fn load(text: &str) -> Result<Vec<Dialect>, DialectError> {
 
 pub(super) fn to_toml(wishes: &Wishes) -> String {
     // Every value of `Wishes` has a form in TOML, so this does not fail.
-    toml::to_string(&File {
-        dialect: vec![wishes.clone()],
-    })
-    .unwrap_or_default()
+    toml::to_string(&File { dialect: vec![wishes.clone()] }).unwrap_or_default()
 }
 
 /// What the TOML reader found wrong: where it stands tells the dialect, the field and the value.

@@ -21,17 +21,9 @@ pub(super) fn plan(rules: &Rules, role: Role, config: &PolicyConfig, negotiated:
     let period = checked("interval", interval)?;
     let max_lifetime = rules.max_lifetime.filter(|_| role == Role::Server);
     if rules.layer == Layer::Control && role == Role::Server {
-        return Ok(Plan {
-            application: None,
-            transport: Some(transport(rules, period, death)),
-            max_lifetime,
-        });
+        return Ok(Plan { application: None, transport: Some(transport(rules, period, death)), max_lifetime });
     }
-    Ok(Plan {
-        application: Some(application(rules, role, period, death)),
-        transport: None,
-        max_lifetime,
-    })
+    Ok(Plan { application: Some(application(rules, role, period, death)), transport: None, max_lifetime })
 }
 
 /// The rule of the dialect, with what the user wished and the peer said.
@@ -122,10 +114,7 @@ fn ask(rules: &Rules, role: Role, period: Span, death: Death) -> Ask {
 fn listen(rules: &Rules, asks: bool, period: Span, death: Death) -> Option<Listen> {
     if rules.layer == Layer::Control {
         let limit = reach(period, death)?;
-        return Some(Listen {
-            limit,
-            evidence: ListenFor::Pings,
-        });
+        return Some(Listen { limit, evidence: ListenFor::Pings });
     }
     let both_ways = rules.duplex || (rules.any_is_life() && rules.initiator != Initiator::OneWay);
     if asks && !both_ways {
@@ -136,10 +125,7 @@ fn listen(rules: &Rules, asks: bool, period: Span, death: Death) -> Option<Liste
         Death::Idle(idle) if asks && !rules.duplex => period.plus(idle),
         _ => reach(period, death)?,
     };
-    Some(Listen {
-        limit,
-        evidence: rules.evidence,
-    })
+    Some(Listen { limit, evidence: rules.evidence })
 }
 
 /// How long a peer that lives may stay away.

@@ -16,9 +16,7 @@ pub(super) type Pointer = Vec<String>;
 
 /// Reads a pointer; the error is what is allowed instead.
 pub(super) fn pointer(text: &str) -> Result<Pointer, String> {
-    let rest = text
-        .strip_prefix('/')
-        .ok_or("a JSON pointer begins with /, such as /data/ts (RFC 6901)")?;
+    let rest = text.strip_prefix('/').ok_or("a JSON pointer begins with /, such as /data/ts (RFC 6901)")?;
     let segments: Pointer = rest.split('/').map(|s| s.replace("~1", "/").replace("~0", "~")).collect();
     if segments.len() > SEGMENTS_MAX {
         return Err(format!("a pointer has at most {SEGMENTS_MAX} segments"));
@@ -113,7 +111,7 @@ impl Form {
     }
 
     /// How many bytes stand before the JSON object.
-    pub(super) const fn prefix_bytes(&self) -> usize {
+    pub(super) fn prefix_bytes(&self) -> usize {
         match self {
             Form::Exact(_) => 0,
             Form::Fields(fields) => fields.prefix.len(),

@@ -171,7 +171,10 @@ pub(super) struct Negotiation {
 /// Where the negotiated values stand.
 #[derive(Clone, Debug)]
 pub(super) enum Values {
-    Fields { interval: Option<Pointer>, timeout: Option<Pointer> },
+    Fields {
+        interval: Option<Pointer>,
+        timeout: Option<Pointer>,
+    },
     /// A STOMP header of two numbers: what the peer can send, what it wants.
     Header(String),
 }

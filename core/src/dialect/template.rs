@@ -56,10 +56,7 @@ impl Template {
         if source.is_empty() || source.len() > TEMPLATE_BYTES_MAX {
             return Err(format!("1 to {TEMPLATE_BYTES_MAX} bytes"));
         }
-        let mut template = Template {
-            source: source.to_string(),
-            pieces: Vec::new(),
-        };
+        let mut template = Template { source: source.to_string(), pieces: Vec::new() };
         let mut rest = source;
         while let Some(at) = rest.find('$') {
             let (before, place) = rest.split_at(at);
