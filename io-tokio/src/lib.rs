@@ -1,5 +1,5 @@
 //! The shells of wsbeat on tokio.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod client;
 pub mod clock;
