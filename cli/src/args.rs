@@ -4,7 +4,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 use crate::cmd::{check_config, completions, connect, dialects, man, serve};
 
-/// Keeps WebSocket connections honest: servers and clients whose heartbeats are kept, and reports that say why a peer was given up.
+/// Keeps WebSocket connections honest: serve, connect and watch heartbeats, and learn why a peer was given up
 #[derive(Debug, Parser)]
 #[command(name = "wsbeat", version, max_term_width = 120, after_help = EXAMPLES)]
 pub(crate) struct Cli {

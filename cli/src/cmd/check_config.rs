@@ -9,9 +9,9 @@ use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::output::Out;
 
-/// Check a configuration file of serve: every key and value, by the road that serve takes
+/// Check a configuration file of serve
 ///
-/// Exits with 0 where serve would take the file alone, with 2 and every mistake by its line where not.
+/// Every key and value is read as serve reads it. Exits with 0 where serve would take the file alone, with 2 and every mistake by its line where not.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   wsbeat check-config wsbeat.toml
@@ -24,8 +24,7 @@ pub(crate) struct CheckConfigArgs {
 }
 
 pub(crate) fn run(args: &CheckConfigArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let settings = config::read_file(&args.file).map_err(|errors| config::failure(&errors))?;
-    config::read(&settings).map_err(|errors| config::failure(&errors))?;
+    config::read_file(&args.file)?.read()?;
     let file = args.file.display().to_string();
     out.line(|| format!("{file}: ok"), || Object::event("config").with("file", &file).with("ok", true))?;
     Ok(Exit::Done)

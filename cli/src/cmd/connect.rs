@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 use tokio_tungstenite::tungstenite::Message;
+use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tokio::client::{Backoff, Client, Limits, Trust};
 use wsbeat_tokio::heartbeat::{AnswerFaults, DialectChoice, Voice};
@@ -21,9 +22,9 @@ use crate::logging::Logger;
 use crate::output::Out;
 use session::Session;
 
-/// Connect, answer the server's heartbeats, and show them and the messages; lines of standard input are sent as texts
+/// Connect, answer heartbeats, show what comes and send what is typed
 ///
-/// Binary messages are inflated where they are gzip; what is no text then prints as hex. The end of standard input does
+/// Lines of standard input are sent as text messages. Binary messages are inflated where they are gzip; what is no text then prints as hex. The end of standard input does
 /// not close: --for, --count and ^C do, with 1000.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
@@ -176,7 +177,11 @@ fn dialect(args: &ConnectArgs) -> Result<DialectChoice, Failure> {
         None => Vec::new(),
     };
     match args.dialect.as_str() {
-        "auto" => Ok(DialectChoice::Auto),
+        "auto" => {
+            // They are loaded at their first use; that shall not be the first heartbeat, whose answer is timed.
+            let _ = Dialect::presets();
+            Ok(DialectChoice::Auto)
+        }
         "none" => Ok(DialectChoice::None),
         id => match find_dialect(id, &own) {
             Ok(dialect) => Ok(DialectChoice::Named(dialect)),

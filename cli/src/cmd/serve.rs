@@ -11,16 +11,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wsbeat_core::policy::Profile;
 use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
 
-use crate::config::{self, OnMessage, ServeConfig, Settings};
+use crate::config::{self, Layer, OnMessage, ServeConfig};
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
 use crate::output::Out;
 use handler::Serving;
 
-/// Serve WebSocket connections whose heartbeats are kept: peers that went silent are closed, and a line says why
+/// Serve WebSocket connections and keep their heartbeats
 ///
-/// Every flag has a key in the TOML file, with _ for -, and a variable of the environment (--ping-interval,
+/// Peers that went silent are closed, and a line on standard error says why. Every flag has a key in the TOML file, with _ for -, and a variable of the environment (--ping-interval,
 /// ping_interval, WSBEAT_PING_INTERVAL). The command line beats the environment, which beats the file, which beats the
 /// default. A first SIGINT or SIGTERM drains, a second ends at once.
 #[derive(Debug, Args)]
@@ -171,27 +171,27 @@ impl ServeArgs {
     }
 
     /// All layers, one over the other.
-    fn settings(&self) -> Result<Settings, Failure> {
-        let fail = |errors: Vec<config::ConfigError>| config::failure(&errors);
+    fn layers(&self) -> Result<Layer, Failure> {
         let file = self.config.clone().or_else(|| std::env::var_os("WSBEAT_CONFIG").map(PathBuf::from));
-        let mut settings = match &file {
-            Some(path) => config::read_file(path).map_err(fail)?,
-            None => Settings::default(),
+        let mut layers = match &file {
+            Some(path) => config::read_file(path)?,
+            None => Layer::default(),
         };
-        settings.lay(config::environment(|name| std::env::var(name).ok()));
-        settings.lay(config::command_line(self.flags(), &self.sets).map_err(fail)?);
-        Ok(settings)
+        layers.lay(config::environment(|name| std::env::var(name).ok()));
+        layers.lay(config::command_line(self.flags(), &self.sets));
+        Ok(layers)
     }
 }
 
 pub(crate) fn run(args: ServeArgs, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
-    let settings = args.settings()?;
-    let config = config::read(&settings).map_err(|errors| config::failure(&errors))?;
+    let layers = args.layers()?;
+    let config = layers.read()?;
     if args.print_config {
-        config::print(&settings, &config, out)?;
+        config::print(&layers.settings, &config, out)?;
         return Ok(Exit::Done);
     }
     log.take_library_logs();
+    warn_of_variables(log);
     warn_of_traps(&config, log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -268,6 +268,15 @@ fn bind_failure(error: BindError) -> Failure {
     match error {
         BindError::Policy(_) | BindError::Limit { .. } => Failure::usage(error),
         other => Failure::new(Exit::Unreachable, other),
+    }
+}
+
+/// Variables that look like settings and are none.
+fn warn_of_variables(log: &Logger) {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, nearest) in config::unknown_variables(names) {
+        let message = format!("{name} is no setting: the nearest key is \"{nearest}\"");
+        log.log(Level::Warn, &message, || Object::default().with("variable", &name));
     }
 }
 

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{ConfigError, Origin, Settings};
+use super::{ConfigError, Layer, Origin};
 
 /// The longest file read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The settings in the file at `path`.
+/// The settings in the file at `path`: what can be read of it, and all that is wrong with its keys, by line.
 ///
 /// # Errors
-/// All that is wrong with it: the file, its TOML, its keys; with the line.
-pub(crate) fn read_file(path: &Path) -> Result<Settings, Vec<ConfigError>> {
-    let text = read_text(path).map_err(|problem| vec![ConfigError { origin: None, message: format!("{}: {problem}", path.display()) }])?;
+/// The file cannot be read, or is no TOML.
+pub(crate) fn read_file(path: &Path) -> Result<Layer, ConfigError> {
+    let text = read_text(path).map_err(|problem| ConfigError { origin: None, message: format!("{}: {problem}", path.display()) })?;
     parse(&text, path)
 }
 
@@ -31,26 +31,24 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
-fn parse(text: &str, path: &Path) -> Result<Settings, Vec<ConfigError>> {
+fn parse(text: &str, path: &Path) -> Result<Layer, ConfigError> {
     let at = |span: Range<usize>| Origin::File { path: path.to_owned(), line: line_of(text, span.start) };
     let table = DeTable::parse(text)
-        .map_err(|error| vec![ConfigError { origin: Some(at(error.span().unwrap_or(0..0))), message: error.message().to_owned() }])?;
-    let mut settings = Settings::default();
-    let mut errors = Vec::new();
+        .map_err(|error| ConfigError { origin: Some(at(error.span().unwrap_or(0..0))), message: error.message().to_owned() })?;
+    let mut layer = Layer::default();
     for (key, value) in table.get_ref() {
         let origin = at(key.span());
         let put = match texts(value.get_ref()) {
-            Some(values) => settings.put(key.get_ref(), beside(path, key.get_ref(), values), origin),
-            None if super::keys::find(key.get_ref()).is_none() => settings.put(key.get_ref(), Vec::new(), origin),
+            Some(values) => layer.settings.put(key.get_ref(), beside(path, key.get_ref(), values), origin),
+            None if super::keys::find(key.get_ref()).is_none() => layer.settings.put(key.get_ref(), Vec::new(), origin),
             None => Err(ConfigError {
                 origin: Some(origin),
                 message: format!("{}: a text, a number, true or false, or a list of texts", key.get_ref()),
             }),
         };
-        errors.extend(put.err());
+        layer.errors.extend(put.err());
     }
-    errors.sort_by(|a, b| a.origin.cmp(&b.origin));
-    if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    Ok(layer)
 }
 
 /// A file that a file names lies beside it, wherever the command runs.
@@ -89,10 +87,16 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Settings;
     use super::*;
 
     fn parsed(text: &str) -> Result<Settings, Vec<String>> {
-        parse(text, Path::new("etc/w.toml")).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+        let shown = |errors: &[ConfigError]| errors.iter().map(ToString::to_string).collect();
+        match parse(text, Path::new("etc/w.toml")) {
+            Ok(layer) if layer.errors.is_empty() => Ok(layer.settings),
+            Ok(layer) => Err(shown(&layer.errors)),
+            Err(error) => Err(shown(&[error])),
+        }
     }
 
     #[test]
@@ -104,7 +108,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_line_all_of_it() {
-        let errors = parsed("misses = 3\n\nintervall = 5\ndrian = \"1s\"\n").unwrap_err();
+        let mut errors = parsed("misses = 3\n\nintervall = 5\ndrian = \"1s\"\n").unwrap_err();
+        errors.sort();
         assert_eq!(
             errors,
             [

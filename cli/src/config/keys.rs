@@ -64,8 +64,12 @@ pub(super) fn find(name: &str) -> Option<Key> {
 /// The key whose name is the most like `name`.
 pub(super) fn nearest(name: &str) -> &'static str {
     let wanted = name.to_ascii_lowercase().replace('-', "_");
-    let distance = |key: &Key| strsim::damerau_levenshtein(&wanted, key.name);
-    all().min_by_key(distance).map_or("listen", |key| key.name)
+    most_like(&wanted, all().map(|key| key.name)).unwrap_or("listen")
+}
+
+/// The name that is the most like `wanted`; a common beginning counts most.
+pub(super) fn most_like<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names.min_by(|a, b| strsim::jaro_winkler(wanted, b).total_cmp(&strsim::jaro_winkler(wanted, a)))
 }
 
 #[cfg(test)]
@@ -86,5 +90,6 @@ mod tests {
         assert_eq!(nearest("write_stal"), "write_stall");
         assert_eq!(nearest("Ping-Interval"), "ping_interval");
         assert_eq!(nearest("max_conections"), "max_connections");
+        assert_eq!(most_like("htx", ["okx", "htx-spot-v1"].into_iter()), Some("htx-spot-v1"));
     }
 }

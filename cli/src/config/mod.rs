@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub(crate) use file::read_file;
 pub(crate) use print::print;
-pub(crate) use read::{OnMessage, ServeConfig, find_dialect, load_dialects, read};
+pub(crate) use read::{OnMessage, ServeConfig, find_dialect, load_dialects};
 pub(crate) use value::{duration, duration_text, share, size};
 
 use crate::exit::{Exit, Failure};
@@ -68,7 +68,8 @@ impl fmt::Display for ConfigError {
 }
 
 /// All that is wrong, one line each.
-pub(crate) fn failure(errors: &[ConfigError]) -> Failure {
+pub(crate) fn failure(mut errors: Vec<ConfigError>) -> Failure {
+    errors.sort_by(|a, b| a.origin.cmp(&b.origin));
     Failure { exit: Exit::Usage, messages: errors.iter().map(ToString::to_string).collect() }
 }
 
@@ -81,6 +82,41 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
+/// One layer: what can be read of it, and what is wrong with the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// What it sets.
+    pub(crate) settings: Settings,
+    /// Its mistakes.
+    pub(crate) errors: Vec<ConfigError>,
+}
+
+impl Layer {
+    /// Lays `upper` over this one.
+    pub(crate) fn lay(&mut self, upper: Layer) {
+        self.settings.by_key.extend(upper.settings.by_key);
+        self.errors.extend(upper.errors);
+    }
+
+    /// Reads and checks what all layers together say.
+    ///
+    /// # Errors
+    /// All that is wrong, in the layers and in their values.
+    pub(crate) fn read(&self) -> Result<ServeConfig, Failure> {
+        match read::read(&self.settings) {
+            Ok(config) if self.errors.is_empty() => Ok(config),
+            Ok(_) => Err(failure(self.errors.clone())),
+            Err(errors) => Err(failure([self.errors.clone(), errors].concat())),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        failure(vec![error])
+    }
+}
+
 /// The keys that are set, each as its highest layer has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -91,11 +127,6 @@ impl Settings {
     /// What is set for `key`.
     pub(crate) fn get(&self, key: &str) -> Option<&Setting> {
         self.by_key.get(key)
-    }
-
-    /// Lays the keys of `upper` over these.
-    pub(crate) fn lay(&mut self, upper: Settings) {
-        self.by_key.extend(upper.by_key);
     }
 
     /// Puts a key of one layer.
@@ -128,8 +159,8 @@ impl Settings {
 }
 
 /// The layer of the environment: `WSBEAT_` and the key in capitals. A list is separated by commas.
-pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Settings {
-    let mut settings = Settings::default();
+pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Layer {
+    let mut layer = Layer::default();
     for key in keys::all() {
         let name = format!("WSBEAT_{}", key.name.to_ascii_uppercase());
         let Some(text) = get(&name).filter(|text| !text.is_empty()) else {
@@ -137,27 +168,36 @@ pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Settings {
         };
         let values = if key.is_list() { value::list(&text) } else { vec![text] };
         let origin = Origin::Environment(name);
-        settings.by_key.insert(key.name, Setting { values, origin });
+        layer.settings.by_key.insert(key.name, Setting { values, origin });
     }
-    settings
+    layer
+}
+
+/// The variables among `names` that look like settings and are none, each with the key that is nearest.
+///
+/// These are no errors: whoever runs the command may have set them for something else (Kubernetes sets
+/// `WSBEAT_SERVICE_HOST` in every pod beside a service of that name).
+pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
+    let unknown = |name: &String| {
+        let key = name.strip_prefix("WSBEAT_")?.to_ascii_lowercase();
+        let known = key == "config" || keys::find(&key).is_some();
+        (!known).then(|| keys::nearest(&key))
+    };
+    names.filter_map(|name| unknown(&name).map(|nearest| (name, nearest))).collect()
 }
 
 /// The layer of the command line: its flags, and what `--set` says beside them.
-///
-/// # Errors
-/// All that is wrong with its keys.
-pub(crate) fn command_line(flags: Vec<(&'static str, Vec<String>)>, sets: &[String]) -> Result<Settings, Vec<ConfigError>> {
-    let mut settings = Settings::default();
-    let mut errors = Vec::new();
+pub(crate) fn command_line(flags: Vec<(&'static str, Vec<String>)>, sets: &[String]) -> Layer {
+    let mut layer = Layer::default();
     for (key, values) in flags {
         if !values.is_empty() {
-            errors.extend(settings.put(key, values, Origin::Flag(key)).err());
+            layer.errors.extend(layer.settings.put(key, values, Origin::Flag(key)).err());
         }
     }
     for set in sets {
-        errors.extend(put_set(&mut settings, set).err());
+        layer.errors.extend(put_set(&mut layer.settings, set).err());
     }
-    if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    layer
 }
 
 fn put_set(settings: &mut Settings, set: &str) -> Result<(), ConfigError> {
@@ -176,37 +216,49 @@ fn put_set(settings: &mut Settings, set: &str) -> Result<(), ConfigError> {
 mod tests {
     use super::*;
 
-    fn sets(sets: &[&str]) -> Result<Settings, Vec<ConfigError>> {
+    fn sets(sets: &[&str]) -> Layer {
         command_line(Vec::new(), &sets.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     #[test]
     fn the_command_line_beats_the_environment() {
-        let mut settings = environment(|name| (name == "WSBEAT_INTERVAL").then(|| "1s".into()));
-        assert_eq!(settings.get("interval").unwrap().origin.to_string(), "WSBEAT_INTERVAL");
-        settings.lay(sets(&["interval=2s"]).unwrap());
-        assert_eq!(settings.get("interval").unwrap().values, ["2s"]);
+        let mut layer = environment(|name| (name == "WSBEAT_INTERVAL").then(|| "1s".into()));
+        assert_eq!(layer.settings.get("interval").unwrap().origin.to_string(), "WSBEAT_INTERVAL");
+        layer.lay(sets(&["interval=2s"]));
+        assert_eq!(layer.settings.get("interval").unwrap().values, ["2s"]);
     }
 
     #[test]
     fn an_unknown_key_is_named_with_the_nearest_known_one() {
-        let errors = sets(&["write_stal=30s"]).unwrap_err();
+        let errors = sets(&["write_stal=30s"]).errors;
         assert_eq!(errors[0].to_string(), "--set: unknown key \"write_stal\": the nearest known one is \"write_stall\"");
-        assert!(sets(&["write-stall"]).unwrap_err()[0].message.contains("KEY=VALUE"));
+        assert!(sets(&["write-stall"]).errors[0].message.contains("KEY=VALUE"));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_setting_is_found() {
+        let names = ["WSBEAT_INTERVALL", "WSBEAT_INTERVAL", "WSBEAT_CONFIG", "HOME"].map(String::from);
+        assert_eq!(unknown_variables(names.into_iter()), [("WSBEAT_INTERVALL".to_owned(), "interval")]);
     }
 
     #[test]
     fn a_flag_and_a_set_of_one_key_are_told_apart() {
         let flags = vec![("ping_interval", vec!["5s".to_owned()])];
-        let errors = command_line(flags, &["ping_interval=6s".into()]).unwrap_err();
+        let errors = command_line(flags, &["ping_interval=6s".into()]).errors;
         assert_eq!(errors[0].to_string(), "--set: ping_interval is given twice, here and at --ping-interval");
+    }
+
+    #[test]
+    fn what_is_wrong_with_keys_and_values_is_told_together() {
+        let failure = sets(&["fo=1", "misses=0", "drain=5"]).read().unwrap_err();
+        assert_eq!(failure.messages.len(), 3, "{failure:?}");
     }
 
     #[test]
     fn lists_come_from_every_layer() {
         let from_environment = environment(|name| (name == "WSBEAT_LISTEN").then(|| "127.0.0.1:1, [::1]:2".into()));
-        assert_eq!(from_environment.get("listen").unwrap().values, ["127.0.0.1:1", "[::1]:2"]);
-        let from_sets = sets(&["origin=https://a.example", "origin=https://b.example"]).unwrap();
+        assert_eq!(from_environment.settings.get("listen").unwrap().values, ["127.0.0.1:1", "[::1]:2"]);
+        let from_sets = sets(&["origin=https://a.example", "origin=https://b.example"]).settings;
         assert_eq!(from_sets.get("origin").unwrap().values.len(), 2);
     }
 }

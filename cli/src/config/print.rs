@@ -10,11 +10,43 @@ use crate::exit::Failure;
 use crate::json::Object;
 use crate::output::Out;
 
-/// A line: a key, its value as TOML where it has one, and where it came from.
+/// A line: a key, its value where it has one, and where it came from.
 struct Row {
     key: &'static str,
-    value: Option<String>,
+    value: Option<Value>,
     origin: String,
+}
+
+enum Value {
+    One(String),
+    List(Vec<String>),
+}
+
+impl Value {
+    fn of(values: Vec<String>, key: keys::Key) -> Option<Self> {
+        if key.is_list() {
+            return Some(Value::List(values));
+        }
+        values.into_iter().next().map(Value::One)
+    }
+
+    fn toml(&self) -> String {
+        match self {
+            Value::One(text) => scalar(text),
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(|text| toml::Value::from(text.as_str()).to_string()).collect();
+                format!("[{}]", items.join(", "))
+            }
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Value::One(text) if is_bare(text) => serde_json::from_str(text).unwrap_or_default(),
+            Value::One(text) => text.as_str().into(),
+            Value::List(items) => items.as_slice().into(),
+        }
+    }
 }
 
 /// Prints every setting. What is printed loads as a file and gives the same server; keys without a value that
@@ -28,7 +60,7 @@ pub(crate) fn print(settings: &Settings, config: &ServeConfig, out: &mut Out) ->
     for row in &rows {
         out.line(
             || format!("{:width$}  # {}", left(row), row.origin),
-            || Object::event("setting").with("key", row.key).with("value", row.value.as_deref()).with("origin", &row.origin),
+            || Object::event("setting").with("key", row.key).with("value", row.value.as_ref().map(Value::json)).with("origin", &row.origin),
         )?;
     }
     Ok(())
@@ -36,15 +68,14 @@ pub(crate) fn print(settings: &Settings, config: &ServeConfig, out: &mut Out) ->
 
 fn left(row: &Row) -> String {
     match &row.value {
-        Some(value) => format!("{} = {value}", row.key),
+        Some(value) => format!("{} = {}", row.key, value.toml()),
         None => format!("# {}", row.key),
     }
 }
 
 fn row(key: keys::Key, settings: &Settings, config: &ServeConfig) -> Row {
-    let list = key.is_list();
     if let Some(setting) = settings.get(key.name) {
-        return Row { key: key.name, value: Some(toml_value(&setting.values, list)), origin: setting.origin.to_string() };
+        return Row { key: key.name, value: Value::of(setting.values.clone(), key), origin: setting.origin.to_string() };
     }
     if PolicyConfig::KEYS.contains(&key.name) {
         return policy_row(key.name, config);
@@ -53,7 +84,7 @@ fn row(key: keys::Key, settings: &Settings, config: &ServeConfig) -> Row {
     Row {
         key: key.name,
         origin: if value.is_some() { "default".into() } else { "not set".into() },
-        value: value.map(|values| toml_value(&values, list)),
+        value: value.and_then(|values| Value::of(values, key)),
     }
 }
 
@@ -70,7 +101,7 @@ fn policy_row(key: &'static str, config: &ServeConfig) -> Row {
         (Some(_), Some(dialect)) if ["interval", "misses", "cadence"].contains(&key) => format!("default of {}", dialect.id()),
         (Some(_), _) => "default".to_owned(),
     };
-    Row { key, value: value.map(|text| toml_value(&[text], false)), origin }
+    Row { key, value: value.map(Value::One), origin }
 }
 
 fn server_default(key: &str) -> Option<Vec<String>> {
@@ -177,19 +208,14 @@ fn span(span: Span) -> String {
     value::duration_text(span.into())
 }
 
-fn toml_value(values: &[String], list: bool) -> String {
-    if !list {
-        return values.first().map_or_else(String::new, |text| scalar(text));
-    }
-    let items: Vec<String> = values.iter().map(|text| toml::Value::from(text.as_str()).to_string()).collect();
-    format!("[{}]", items.join(", "))
-}
-
 /// Whole numbers and truth values stand bare, everything else in quotes.
 fn scalar(text: &str) -> String {
-    let bare = text == "true" || text == "false" || text.parse::<i64>().is_ok_and(|n| n.to_string() == text);
-    if bare {
+    if is_bare(text) {
         return text.to_owned();
     }
     toml::Value::from(text).to_string()
+}
+
+fn is_bare(text: &str) -> bool {
+    text == "true" || text == "false" || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
 }

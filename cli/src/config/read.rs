@@ -6,7 +6,7 @@ use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
 use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits};
 
-use super::{ConfigError, Settings, file, value};
+use super::{ConfigError, Settings, file, keys, value};
 
 /// The dialect of a server that was asked for nothing.
 pub(super) const DIALECT: &str = "htx-spot-v1";
@@ -192,7 +192,7 @@ fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
 }
 
 fn origin(text: &str) -> Result<OriginPattern, String> {
-    text.parse::<OriginPattern>().map_err(|error| error.to_string())
+    text.parse().map_err(|_| "write scheme://host[:port], with * for one label of the host, or * alone for all".into())
 }
 
 /// The dialects in a file of the user's.
@@ -213,7 +213,6 @@ pub(crate) fn find_dialect(id: &str, own: &[Dialect]) -> Result<Dialect, String>
     if let Some(dialect) = known().find(|dialect| dialect.id() == id) {
         return Ok(dialect.clone());
     }
-    let nearest = known().min_by_key(|dialect| strsim::damerau_levenshtein(id, dialect.id()));
-    let nearest = nearest.map_or("none", Dialect::id);
+    let nearest = keys::most_like(id, known().map(Dialect::id)).unwrap_or("none");
     Err(format!("unknown dialect: the nearest known one is \"{nearest}\" (wsbeat dialects lists them)"))
 }
