@@ -4,3 +4,4 @@ pub mod arbitrary;
 pub mod drive;
 pub mod raw;
 pub mod serving;
+pub mod net;

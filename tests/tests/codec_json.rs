@@ -1,5 +1,7 @@
 //! A JSON object is read exactly, every value as it was written, without recursion and without a cast.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use proptest::prelude::*;
 use wsbeat_core::codec::json::{DEPTH_MAX, MEMBERS_MAX, Members, Raw};
 

@@ -83,6 +83,18 @@ proptest! {
     }
 
     #[test]
+    fn a_token_comes_back_to_the_letter(digits in "(0|-?[1-9][0-9]{0,60})", text in "\\PC{0,60}", is_text in any::<bool>(), pad in "[ \t\r\n]{0,4}") {
+        let token = if is_text { serde_json::to_string(&text).unwrap() } else { digits };
+        let mut frame = Vec::new();
+        write_gzip(format!("{pad}{{{pad}\"ping\"{pad}:{pad}{token}{pad}}}{pad}").as_bytes(), &mut frame);
+        let mut decoder = Decoder::default();
+        let heard = Dialect::preset("htx-spot-v1").unwrap().decode(Role::Client, Message::Binary(&frame), 0, &mut decoder);
+        let expected = format!("{{\"pong\":{token}}}");
+        let answer = match heard { Heard::Heartbeat { answer, .. } => answer, _ => None };
+        prop_assert_eq!(answer, Some(Message::Text(&expected)));
+    }
+
+    #[test]
     fn loading_never_panics_whatever_is_in_the_file(text in "\\PC{0,300}", at in 0usize..20_000, junk in "\\PC{0,8}") {
         let _ = Dialect::load(&text);
         let mut file = Dialect::presets_toml().to_string();

@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use wsbeat_core::codec::gzip::{Inflater, write_gzip};
-use wsbeat_core::dialect::{Decoder, Dialect, Heard, Message, Role};
+use wsbeat_core::dialect::{Decoder, Dialect, Encoder, Heard, Message, Role};
 use wsbeat_core::event::Token;
 
 const NOW: u64 = 1_492_420_473_027;
@@ -268,4 +268,32 @@ fn a_decoder_serves_one_connection_after_the_other() {
         let answer = Some(Message::Text(r#"{"pong":7}"#));
         assert_eq!(whole, Heard::Heartbeat { token: Token(7), answer });
     }
+}
+
+/// The HTX heartbeat in another wrapping.
+fn wrapped(codec: &str) -> Dialect {
+    let toml = dialect("htx-spot-v1").to_toml().replace("codec = \"gzip\"", codec);
+    Dialect::load(&toml).unwrap().remove(0)
+}
+
+#[test]
+fn deflate_and_plain_binary_are_wrappings_like_gzip() {
+    let (mut encoder, mut decoder, mut back) = (Encoder::default(), Decoder::default(), Decoder::default());
+    let deflate = wrapped("codec = \"deflate\"");
+    let heartbeat = deflate.heartbeat(Token(7), &mut encoder);
+    assert!(matches!(heartbeat, Message::Binary([0x78, ..])));
+    let said = words(deflate.decode(Role::Client, heartbeat, NOW, &mut decoder));
+    assert_eq!(said, r#"heartbeat 7 -> {"pong":7}"#);
+    let plain = Message::Binary(br#"{"ping":8}"#);
+    assert_eq!(words(deflate.decode(Role::Client, plain, NOW, &mut decoder)), r#"heartbeat 8 -> {"pong":8}"#);
+    assert_eq!(deflate.decode(Role::Client, Message::Binary(b"junk"), NOW, &mut decoder), Heard::Malformed);
+
+    let identity = wrapped("codec = \"identity\"");
+    let heartbeat = identity.heartbeat(Token(7), &mut encoder);
+    assert_eq!(heartbeat, Message::Binary(br#"{"ping":7}"#));
+    let Heard::Heartbeat { answer: Some(answer), .. } = identity.decode(Role::Client, heartbeat, NOW, &mut decoder) else {
+        panic!("a heartbeat");
+    };
+    assert_eq!(answer, Message::Binary(br#"{"pong":7}"#), "binary both ways where nothing is compressed");
+    assert_eq!(identity.decode(Role::Server, answer, NOW, &mut back), Heard::Answer(Token(7)));
 }

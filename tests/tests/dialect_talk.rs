@@ -1,5 +1,7 @@
 //! What a dialect says by itself: hellos, acknowledged subscriptions, and what is negotiated.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::time::Duration;
 
 use wsbeat_core::codec::gzip::Inflater;

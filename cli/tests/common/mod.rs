@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
 
 /// How long anything may take before a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The command with these arguments, its surroundings made the same everywhere.
-pub fn wsbeat<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn wsbeat<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wsbeat"));
     command.args(args).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in std::env::vars_os() {
@@ -25,32 +25,32 @@ pub fn wsbeat<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> C
 }
 
 /// A running command; killed where a test ends before it does.
-pub struct Running(Option<Child>);
+pub(crate) struct Running(Option<Child>);
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Running {
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         Running(Some(command.spawn().unwrap()))
     }
 
-    pub fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         self.0.as_mut().unwrap()
     }
 
-    pub fn signal(&mut self, name: &str) {
+    pub(crate) fn signal(&mut self, name: &str) {
         let pid = self.child().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end.
-    pub fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         while self.child().try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "still running after {PATIENCE:?}");
@@ -72,20 +72,20 @@ impl Drop for Running {
 }
 
 /// Runs the command to its end.
-pub fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ended {
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ended {
     Running::start(wsbeat(args)).end()
 }
 
 /// A running server.
-pub struct Serve {
-    pub running: Running,
-    pub url: String,
+pub(crate) struct Serve {
+    pub(crate) running: Running,
+    pub(crate) url: String,
     stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl Serve {
     /// A server at a free port, with these arguments besides.
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let all = ["serve", "--listen", "127.0.0.1:0"].iter().chain(args);
         let mut running = Running::start(wsbeat(all));
         let mut stdout = BufReader::new(running.child().stdout.take().unwrap());
@@ -96,21 +96,21 @@ impl Serve {
     }
 
     /// The next line of standard output.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line
     }
 
     /// A client of it that answers nothing but control frames.
-    pub fn client(&self) -> WebSocket<TcpStream> {
+    pub(crate) fn client(&self) -> WebSocket<TcpStream> {
         let stream = TcpStream::connect(self.url.strip_prefix("ws://").unwrap()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         tungstenite::client(&self.url, stream).unwrap().0
     }
 
     /// Asks for the end and waits for it.
-    pub fn stop(mut self) -> Ended {
+    pub(crate) fn stop(mut self) -> Ended {
         self.running.signal("TERM");
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -120,7 +120,7 @@ impl Serve {
 }
 
 /// A server whose every connection `serve` takes care of, one after another, `times` in all.
-pub fn peer(times: usize, serve: impl Fn(usize, TcpStream) + Send + 'static) -> (String, JoinHandle<()>) {
+pub(crate) fn peer(times: usize, serve: impl Fn(usize, TcpStream) + Send + 'static) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let thread = std::thread::spawn(move || {
@@ -134,12 +134,12 @@ pub fn peer(times: usize, serve: impl Fn(usize, TcpStream) + Send + 'static) -> 
 }
 
 /// A server of one WebSocket connection.
-pub fn websocket_peer(serve: impl Fn(WebSocket<TcpStream>) + Send + 'static) -> (String, JoinHandle<()>) {
+pub(crate) fn websocket_peer(serve: impl Fn(WebSocket<TcpStream>) + Send + 'static) -> (String, JoinHandle<()>) {
     peer(1, move |_, stream| serve(tungstenite::accept(stream).unwrap()))
 }
 
 /// Reads to the end of a connection: its messages, and the close frame last.
-pub fn read_all(socket: &mut WebSocket<TcpStream>) -> Vec<Message> {
+pub(crate) fn read_all(socket: &mut WebSocket<TcpStream>) -> Vec<Message> {
     let mut all = Vec::new();
     while let Ok(message) = socket.read() {
         all.push(message);
@@ -148,7 +148,7 @@ pub fn read_all(socket: &mut WebSocket<TcpStream>) -> Vec<Message> {
 }
 
 /// The code of the close frame among what was read.
-pub fn close_code(messages: &[Message]) -> Option<u16> {
+pub(crate) fn close_code(messages: &[Message]) -> Option<u16> {
     messages.iter().find_map(|message| match message {
         Message::Close(frame) => frame.as_ref().map(|frame| frame.code.into()),
         _ => None,
@@ -156,7 +156,7 @@ pub fn close_code(messages: &[Message]) -> Option<u16> {
 }
 
 /// The lines of standard output so far come through a pipe: this reads one.
-pub fn first_line(running: &mut Running) -> String {
+pub(crate) fn first_line(running: &mut Running) -> String {
     let mut line = String::new();
     let stdout = running.child().stdout.as_mut().unwrap();
     let mut byte = [0];
@@ -167,6 +167,6 @@ pub fn first_line(running: &mut Running) -> String {
 }
 
 /// Types at standard input.
-pub fn type_in(running: &mut Running, text: &str) {
+pub(crate) fn type_in(running: &mut Running, text: &str) {
     running.child().stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
 }

@@ -70,9 +70,8 @@ impl Inflater {
         let taken = self.inflate(body, false, limit(frame.len(), bytes_max))?;
         let trailer = body.get(taken..).and_then(|t| <[u8; TRAILER_BYTES]>::try_from(t).ok());
         let [c0, c1, c2, c3, s0, s1, s2, s3] = trailer.ok_or(InflateError::Malformed)?;
-        let mut crc = Crc::new();
-        crc.update(&self.out);
-        let intact = u32::from_le_bytes([c0, c1, c2, c3]) == crc.sum() && u32::from_le_bytes([s0, s1, s2, s3]) == crc.amount();
+        let intact =
+            u32::from_le_bytes([c0, c1, c2, c3]) == crc32(&self.out) && u32::from_le_bytes([s0, s1, s2, s3]) == low_32(self.out.len());
         if intact { Ok(&self.out) } else { Err(InflateError::Malformed) }
     }
 
@@ -141,9 +140,7 @@ fn gzip_body(frame: &[u8]) -> Option<&[u8]> {
     if flags & FLAG_HEADER_CRC != 0 {
         let covered = frame.get(..frame.len() - rest.len())?;
         let (sum, after) = rest.split_first_chunk::<2>()?;
-        let mut crc = Crc::new();
-        crc.update(covered);
-        if crc.sum() & 0xffff != u32::from(u16::from_le_bytes(*sum)) {
+        if crc32(covered) & 0xffff != u32::from(u16::from_le_bytes(*sum)) {
             return None;
         }
         rest = after;
@@ -167,10 +164,42 @@ fn has_zlib_header(frame: &[u8]) -> bool {
 pub fn write_gzip(data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     write_stored(data, out);
-    let mut crc = Crc::new();
-    crc.update(data);
-    out.extend_from_slice(&crc.sum().to_le_bytes());
-    out.extend_from_slice(&crc.amount().to_le_bytes());
+    out.extend_from_slice(&crc32(data).to_le_bytes());
+    out.extend_from_slice(&low_32(data.len()).to_le_bytes());
+}
+
+/// The size field of RFC 1952: the length modulo 2^32.
+const fn low_32(len: usize) -> u32 {
+    (len as u64 & 0xffff_ffff) as u32
+}
+
+/// The checksum of RFC 1952 §8. The library's is made for long data: on the 22 bytes of a heartbeat it takes 170 ns, a table 20.
+fn crc32(data: &[u8]) -> u32 {
+    if data.len() > CRC_BYTES_SHORT {
+        let mut crc = Crc::new();
+        crc.update(data);
+        return crc.sum();
+    }
+    let step = |crc: u32, byte: &u8| crc >> 8 ^ CRC_TABLE[usize::from(crc as u8 ^ byte)];
+    !data.iter().fold(!0, step)
+}
+
+const CRC_BYTES_SHORT: usize = 128;
+const CRC_TABLE: [u32; 256] = crc_table();
+
+const fn crc_table() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut n = 0;
+    while n < table.len() {
+        let (mut c, mut bit) = (n as u32, 0);
+        while bit < 8 {
+            c = if c & 1 == 1 { 0xedb8_8320 ^ c >> 1 } else { c >> 1 };
+            bit += 1;
+        }
+        table[n] = c;
+        n += 1;
+    }
+    table
 }
 
 /// Appends `data` to `out` as one zlib stream of stored blocks.

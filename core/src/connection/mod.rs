@@ -209,6 +209,24 @@ impl Connection {
         let cx = self.cx(now);
         self.pings.rebase(policy.transport.as_ref(), &cx, out);
         self.heartbeats.rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
+        self.lift(policy, now);
+        if now.at >= self.lifetime_ends(&policy.limits) {
+            self.close_plain(policy, VerdictKind::Lifetime, Some(1012), "please reconnect", now, out);
+        }
+    }
+
+    /// An input may bring a deadline about that has passed already: it counts as passing now. Nobody was late for it, and
+    /// the lateness of a tick (R5) must not come from what a peer sent or an operator changed.
+    fn lift(&mut self, policy: &Policy, now: Now) {
+        if let Some(t) = &policy.transport {
+            self.pings.lift(t, now.at);
+        }
+        if let Some(app) = &policy.application {
+            self.heard.lift(app, now.at);
+            if let Some(ask) = &app.ask {
+                self.heartbeats.lift(ask, now.at);
+            }
+        }
     }
 
     // What we did.
@@ -243,11 +261,9 @@ impl Connection {
     #[must_use]
     pub fn status(&self, plane: Plane) -> PlaneStatus {
         match plane {
-            Plane::Transport => PlaneStatus {
-                unanswered: self.pings.unanswered,
-                last_answer: transport::known(self.pings.last_answer),
-                srtt: self.pings.rtt.smoothed(),
-            },
+            Plane::Transport => {
+                PlaneStatus { unanswered: self.pings.unanswered, last_answer: self.pings.last_answer(), srtt: self.pings.rtt.smoothed() }
+            }
             Plane::Application => {
                 PlaneStatus { unanswered: self.heartbeats.unanswered(), last_answer: self.heartbeats.last_answer(), srtt: None }
             }

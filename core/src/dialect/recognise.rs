@@ -126,7 +126,7 @@ impl Form {
             Form::Exact(text) => return (reader.text == text).then_some(Found { token: None }),
             Form::Fields(fields) => fields,
         };
-        if !reader.text.starts_with(fields.prefix.as_str()) {
+        if !fields.prefix.is_empty() && !reader.text.starts_with(fields.prefix.as_str()) {
             return None;
         }
         if fields.values.is_empty() && fields.token.is_none() {
