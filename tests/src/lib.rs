@@ -5,3 +5,6 @@ pub mod drive;
 pub mod raw;
 pub mod serving;
 pub mod net;
+pub mod net;
+pub mod raw;
+pub mod serving;

@@ -105,6 +105,18 @@ fn a_ping_flood_of_a_peer_that_does_not_read_takes_no_memory() {
 }
 
 #[test]
+fn it_listens_at_every_address_it_was_given() {
+    let listen = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
+    let serving = Serving::start(ServerConfig { listen, ..config() });
+    for address in serving.addresses.clone() {
+        let mut raw = Raw::open(address);
+        raw.text("x");
+        assert_eq!(raw.next_text(), "x");
+    }
+    assert_eq!(serving.addresses.len(), 3);
+}
+
+#[test]
 fn settings_that_cannot_be_are_named() {
     struct Nothing;
     impl wsbeat_tokio::server::Handler for Nothing {}
