@@ -2,9 +2,6 @@
 
 pub mod arbitrary;
 pub mod drive;
-pub mod raw;
-pub mod serving;
-pub mod net;
 pub mod net;
 pub mod raw;
 pub mod serving;

@@ -79,7 +79,7 @@ impl Codec {
     /// Our heartbeat; `None` where no dialect is in force.
     pub(super) fn heartbeat(&mut self, token: Token) -> Option<Message> {
         match &self.spoken {
-            Spoken::This(dialect) => Some(own(dialect.heartbeat(token, &mut self.encoder))),
+            Spoken::This(dialect) => Some(own(dialect.heartbeat_from(self.role, token, &mut self.encoder))),
             Spoken::Searching | Spoken::Nothing => None,
         }
     }

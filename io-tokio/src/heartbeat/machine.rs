@@ -53,7 +53,14 @@ pub(super) struct Machine {
     late: VecDeque<(Instant, Answer)>,
     gate: Option<GateHandle>,
     gated: VecDeque<(Bytes, Asked)>,
+    user_pings: VecDeque<Bytes>,
 }
+
+/// The most pings of the user's whose pongs are waited for; the oldest are forgotten.
+const USER_PINGS_MAX: usize = 64;
+
+/// The most pings of the peer's whose held-up pongs are waited for: more than can be delayed at once.
+const GATED_MAX: usize = 2 * AnswerFaults::DELAYED_MAX;
 
 /// What the message or call at hand will need, should the core ask for it.
 #[derive(Debug, Default)]
@@ -89,7 +96,11 @@ impl Sink for Collected {
 impl Machine {
     /// A connection that has just opened.
     pub(super) fn open(parts: Parts) -> Result<Self, PolicyError> {
-        let codec = Codec::new(parts.role, parts.spoken);
+        let spoken = match parts.spoken {
+            Spoken::This(dialect) => Spoken::This(dialect.tuned(&parts.config)?),
+            other => other,
+        };
+        let codec = Codec::new(parts.role, spoken);
         let policy = policy_of(parts.role, codec.dialect(), &parts.config, Negotiated::default())?;
         let now = parts.clock.now();
         let connection = Connection::accepted(&policy, now, Chance::new(parts.seed, 0));
@@ -111,6 +122,7 @@ impl Machine {
             late: VecDeque::new(),
             gate: parts.gate,
             gated: VecDeque::new(),
+            user_pings: VecDeque::new(),
         };
         if let Some(hello) = machine.codec.hello() {
             machine.outbox.put_reply(hello);
@@ -179,6 +191,10 @@ impl Machine {
             Action::Deliver => self.pending.deliver = true,
             Action::UserPing => {
                 if let Some(payload) = self.pending.user_ping.take() {
+                    if self.user_pings.len() == USER_PINGS_MAX {
+                        self.user_pings.pop_front();
+                    }
+                    self.user_pings.push_back(payload.clone());
                     self.outbox.put_data(Message::Ping(payload));
                 }
             }
@@ -237,10 +253,7 @@ impl Machine {
         match message {
             Message::Text(_) | Message::Binary(_) => self.receive_message(now, message),
             Message::Ping(payload) => self.receive_ping(now, payload),
-            Message::Pong(payload) => {
-                self.input(now, Input::Pong(Payload::parse(&payload)));
-                self.deliver(Message::Pong(payload));
-            }
+            Message::Pong(payload) => self.receive_pong(now, payload),
             Message::Close(frame) => self.receive_close(now, frame),
             // The library underneath gives whole messages only.
             Message::Frame(_) => {}
@@ -287,11 +300,12 @@ impl Machine {
 
     fn recognised(&mut self, now: Now, dialect: &'static Dialect) {
         // Wishes that this dialect cannot fulfil leave it unrecognised: nothing better can be done on an open connection.
-        let Ok(policy) = policy_of(self.role, Some(dialect), &self.config, Negotiated::default()) else {
+        let Ok(tuned) = dialect.tuned(&self.config) else { return };
+        let Ok(policy) = policy_of(self.role, Some(&tuned), &self.config, Negotiated::default()) else {
             return;
         };
         self.policy = policy;
-        self.codec.speak(dialect.clone());
+        self.codec.speak(tuned);
         self.events.push_back(Event::Dialect(dialect.id().to_owned()));
         self.input(now, Input::Reconfigured);
     }
@@ -330,11 +344,25 @@ impl Machine {
         }
         let asked = Asked { plane: Plane::Transport, token: Payload::parse(&payload).token(), at: now.at };
         if self.gate.is_some() {
+            if self.gated.len() == GATED_MAX {
+                if let Some((_, oldest)) = self.gated.pop_front() {
+                    self.unanswered(oldest);
+                }
+            }
             self.gated.push_back((payload, asked));
             return;
         }
         if let Some(replaced) = self.outbox.note_pong(asked) {
             self.unanswered(replaced);
+        }
+    }
+
+    fn receive_pong(&mut self, now: Now, payload: Bytes) {
+        self.input(now, Input::Pong(Payload::parse(&payload)));
+        // A pong may answer the newest ping only (RFC 6455 §5.5.3): those before it are answered with it.
+        if let Some(index) = self.user_pings.iter().position(|ping| *ping == payload) {
+            self.user_pings.drain(..=index);
+            self.events.push_back(Event::Message(Message::Pong(payload)));
         }
     }
 

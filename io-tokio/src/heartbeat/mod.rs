@@ -43,7 +43,8 @@ use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::{self, Message};
 use wsbeat_core::connection::{Phase, PlaneStatus};
 use wsbeat_core::dialect::Dialect;
-use wsbeat_core::event::{Counter, Plane};
+use wsbeat_core::event::Plane;
+use wsbeat_core::stats::Stats;
 
 pub use builder::{Builder, DialectChoice};
 pub use event::{Ending, Error, Event, PeerClose};
@@ -135,10 +136,10 @@ impl<S> Heartbeat<S> {
         self.machine.connection().status(plane)
     }
 
-    /// How often `counter` was counted on this connection.
+    /// What was counted on this connection.
     #[must_use]
-    pub fn count(&self, counter: Counter) -> u64 {
-        self.machine.stats().get(counter)
+    pub fn stats(&self) -> &Stats {
+        self.machine.stats()
     }
 
     /// The dialect in force, if any.
@@ -152,25 +153,28 @@ impl<S> Heartbeat<S> {
     pub fn get_ref(&self) -> Option<&S> {
         self.inner.as_ref()
     }
-
-    /// Begins the close handshake with `code` (`None`: an empty body) and `reason`; it goes on as the connection is
-    /// polled. Does nothing where the connection is closing already.
-    ///
-    /// # Errors
-    /// [`Error::CloseCode`] for a code that may not be sent, [`Error::CloseReason`] for a reason of more than 123 bytes
-    /// or one without a code (RFC 6455 §5.5.1, §7.4).
-    pub fn close(&mut self, code: Option<u16>, reason: &str) -> Result<(), Error> {
-        let code = event::checked_close(code, reason)?;
-        self.machine.close_by_user(code, reason);
-        self.wakers.wake_stream();
-        Ok(())
-    }
 }
 
 impl<S> Heartbeat<S>
 where
     S: Stream<Item = Result<Message, tungstenite::Error>> + futures_util::Sink<Message, Error = tungstenite::Error> + Unpin,
 {
+    /// Begins the close handshake with `code` (`None`: an empty body) and `reason`; it goes on as the connection is
+    /// polled. Does nothing where the connection is closing already. A message that a blocked writer does not take any more
+    /// is dropped.
+    ///
+    /// # Errors
+    /// [`Error::CloseCode`] for a code that may not be sent, [`Error::CloseReason`] for a reason of more than 123 bytes
+    /// or one without a code (RFC 6455 §5.5.1, §7.4).
+    pub fn close(&mut self, code: Option<u16>, reason: &str) -> Result<(), Error> {
+        let code = event::checked_close(code, reason)?;
+        let both = self.wakers.both();
+        self.hand_on(&mut Context::from_waker(&both));
+        self.machine.close_by_user(code, reason);
+        self.wakers.wake_stream();
+        Ok(())
+    }
+
     /// The next thing that happened; `None` after the end, when [`Heartbeat::ending`] says how it was.
     ///
     /// Cancel-safe. What the stream of messages has taken does not come here again, nor the other way round.

@@ -107,9 +107,12 @@ impl Outbox {
         None
     }
 
-    /// The close frame: what still waits is dropped.
+    /// The close frame: what still waits is dropped, except a heartbeat that belongs before it (dialect `blog`): where
+    /// the writer is free, whatever waits was put in together with the close.
     pub(super) fn put_close(&mut self, frame: Message) {
+        let heartbeat = self.heartbeat.take().filter(|_| self.flow != Flow::Blocked);
         self.clear();
+        self.heartbeat = heartbeat;
         self.close = Some(frame);
     }
 
@@ -134,14 +137,20 @@ impl Outbox {
             || self.data.is_some()
     }
 
+    /// Whether something is to be written at once.
+    pub(super) fn wants_flush(&self) -> bool {
+        self.is_waiting() || self.flow == Flow::Unflushed
+    }
+
     /// Whether all has left.
     pub(super) fn is_flushed(&self) -> bool {
         !self.is_waiting() && matches!(self.flow, Flow::Flushed | Flow::ClosedFlushed)
     }
 
     fn next(&mut self) -> Option<(Message, Option<Written>)> {
-        if let Some(frame) = self.close.take() {
-            return Some((frame, None));
+        if self.close.is_some() {
+            let before = self.heartbeat.take().map(|(token, message)| (message, Some(Written::Heartbeat(token))));
+            return before.or_else(|| self.close.take().map(|frame| (frame, None)));
         }
         if let Some(payload) = self.ping.take() {
             let bytes = payload.bytes(&mut [0; 8]).to_vec();

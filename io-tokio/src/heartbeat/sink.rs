@@ -70,8 +70,8 @@ where
             this.close(Some(1000), "")?;
             this.turn(&mut Context::from_waker(&both), Drained::No);
         }
-        let is_written = this.machine.phase() != Phase::Open && this.machine.outbox.is_flushed();
-        if is_written { Poll::Ready(Ok(())) } else { Poll::Pending }
+        let is_closed = this.machine.phase() != Phase::Open && this.machine.outbox.is_flushed();
+        if is_closed || this.machine.has_ended() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 

@@ -147,7 +147,9 @@ where
         if is_idle && !self.machine.has_ended() {
             return None;
         }
-        if is_due || self.machine.outbox.is_waiting() {
+        if self.machine.has_ended() {
+            self.end();
+        } else if is_due || self.machine.outbox.wants_flush() {
             self.turn(cx, Drained::No);
         }
         match self.take_event() {
@@ -198,7 +200,7 @@ where
     }
 
     /// Hands on what waits, so that a second answer in one turn does not take the place of the first.
-    fn hand_on(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn hand_on(&mut self, cx: &mut Context<'_>) {
         let (Some(inner), None) = (&mut self.inner, &self.broken) else {
             return;
         };
