@@ -55,7 +55,8 @@ fn a_silent_peer_is_closed_and_a_line_says_why_without_v() {
     let ended = serve.stop();
     let lines: Vec<&str> = ended.stderr.lines().map(without_time).collect();
     let [line] = lines[..] else { panic!("{}", ended.stderr) };
-    let rest = line.strip_prefix("conn=1 close 4408 peer-silent: 2 unanswered, last answer never, oldest heartbeat written 0.").expect(line);
+    let rest =
+        line.strip_prefix("conn=1 close 4408 peer-silent: 2 unanswered, last answer never, oldest heartbeat written 0.").expect(line);
     assert!(rest.contains(" s ago, no bytes for 0.") && rest.ends_with(" s, write queue 0 B"), "{line}");
 }
 
@@ -82,6 +83,7 @@ fn an_ordinary_end_is_logged_with_v_only() {
         let mut client = serve.client();
         client.close(None).unwrap();
         read_all(&mut client);
+        drop(client);
         let ended = serve.stop();
         assert_eq!(ended.stderr.contains("peer-closed"), wanted, "{args:?}: {}", ended.stderr);
     }
@@ -178,7 +180,9 @@ fn the_command_line_beats_the_environment_which_beats_the_file() {
     let mut command = wsbeat(["serve", "--print-config", "--interval", "7s"]);
     command.env("WSBEAT_CONFIG", &file).env("WSBEAT_INTERVAL", "5s").env("WSBEAT_MISSES", "4").env("WSBEAT_LISTEN", "127.0.0.1:1,[::1]:2");
     let printed = Running::start(command).end().stdout;
-    let line = |key: &str| printed.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = |key: &str| {
+        printed.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
     assert_eq!(line("interval"), "interval = \"7s\" # --interval");
     assert_eq!(line("misses"), "misses = 4 # WSBEAT_MISSES");
     assert_eq!(line("drain"), format!("drain = \"1s\" # {}:3", file.display()));
@@ -191,7 +195,8 @@ fn the_command_line_beats_the_environment_which_beats_the_file() {
 fn what_print_config_prints_is_a_file_that_gives_the_same() {
     let folder = std::env::temp_dir().join(format!("wsbeat-printed-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let values = |printed: &str| -> Vec<String> { printed.lines().map(|line| line.split("  #").next().unwrap().trim().to_owned()).collect() };
+    let values =
+        |printed: &str| -> Vec<String> { printed.lines().map(|line| line.split("  #").next().unwrap().trim().to_owned()).collect() };
     for (n, args) in [
         &[][..],
         &["--dialect", "none"],

@@ -23,8 +23,12 @@ struct PlaneAsks {
     interval: Option<Duration>,
     /// When the last one came; the opening, before any came.
     last: Instant,
-    count: u64,
-    /// When the oldest of those came that were left unanswered since the last answer.
+    arrived: u64,
+    /// Those whose fate is known.
+    settled: u64,
+    /// Since when some have waited for a delayed answer.
+    waiting: Option<Instant>,
+    /// When the oldest of those was left unanswered for good since the last answer.
     left: Option<Instant>,
 }
 
@@ -47,52 +51,79 @@ impl Asks {
 
     /// The dialect is known: heartbeats come this often, or as the server was told instead.
     pub(super) fn heartbeats_every(&mut self, interval: Duration) {
-        self.application.interval.get_or_insert(interval);
+        let known = &mut self.application.interval;
+        *known = Some(known.map_or(interval, |known| known.min(interval)));
     }
 
-    /// The peer asked at `at`.
-    pub(super) fn asked(&mut self, plane: Plane, at: Instant, answer: Answer) {
-        match plane {
-            Plane::Transport => self.transport.asked(at, answer),
-            Plane::Application => self.application.asked(at, answer),
-        }
+    /// So many have come on this plane by `now`, told of or not.
+    pub(super) fn arrived(&mut self, plane: Plane, count: u64, now: Instant) {
+        self.plane(plane).arrived(count, now);
+    }
+
+    /// What became of the next one of this plane. It has arrived before.
+    pub(super) fn settled(&mut self, plane: Plane, answer: Answer, now: Instant) {
+        self.plane(plane).settled(answer, now);
+    }
+
+    /// How many came and are neither answered nor left unanswered yet.
+    pub(super) fn waiting(&self) -> u64 {
+        [&self.transport, &self.application].map(|plane| plane.arrived.saturating_sub(plane.settled)).into_iter().sum()
     }
 
     /// Whether a heartbeat or ping was left unanswered for its interval at `now`.
     pub(super) fn left_unanswered(&self, now: Instant) -> bool {
         self.transport.left_unanswered(now) || self.application.left_unanswered(now)
     }
+
+    fn plane(&mut self, plane: Plane) -> &mut PlaneAsks {
+        match plane {
+            Plane::Transport => &mut self.transport,
+            Plane::Application => &mut self.application,
+        }
+    }
 }
 
 impl PlaneAsks {
     fn new(opened: Instant) -> Self {
-        PlaneAsks { interval: None, last: opened, count: 0, left: None }
+        PlaneAsks { interval: None, last: opened, arrived: 0, settled: 0, waiting: None, left: None }
     }
 
-    fn asked(&mut self, at: Instant, answer: Answer) {
-        let gap = at.saturating_duration_since(self.last);
+    fn arrived(&mut self, count: u64, now: Instant) {
+        if count <= self.arrived {
+            return;
+        }
+        let gap = now.saturating_duration_since(self.last);
         // The time to the first is no interval, only a guess where nothing better is known.
-        let better = self.interval.is_none_or(|known| self.count > 0 && gap < known);
-        if better {
+        if self.interval.is_none_or(|known| self.arrived > 0 && gap < known) {
             self.interval = Some(gap);
         }
-        (self.last, self.count) = (at, self.count + 1);
+        (self.last, self.arrived) = (now, count);
+        self.waiting.get_or_insert(now);
+    }
+
+    fn settled(&mut self, answer: Answer, now: Instant) {
+        self.settled += 1;
         match answer {
             Answer::Given => self.left = None,
             Answer::Left => {
-                self.left.get_or_insert(at);
+                self.left.get_or_insert(self.waiting.unwrap_or(now));
             }
             Answer::NotWanted => {}
         }
+        self.waiting = (self.arrived > self.settled).then_some(now);
     }
 
     fn left_unanswered(&self, now: Instant) -> bool {
-        let (Some(left), Some(interval)) = (self.left, self.interval) else {
-            return false;
-        };
-        // The peer's clock and the way here make the last beat look early: a tenth is allowed for it.
-        now.saturating_duration_since(left) >= interval - interval / 10
+        let oldest = [self.left, self.waiting].into_iter().flatten().min();
+        let (Some(since), Some(interval)) = (oldest, self.interval) else { return false };
+        lasts(since, now, interval)
     }
+}
+
+/// Whether an interval lies between the two. The peer's clock and the way here make its last beat look early: a tenth is
+/// allowed for that.
+fn lasts(since: Instant, now: Instant, interval: Duration) -> bool {
+    now.saturating_duration_since(since) >= interval - interval / 10
 }
 
 /// The exit status that a connection's end asks for.
@@ -150,13 +181,21 @@ mod tests {
         assert_eq!(exit(&Ending::default(), false), Exit::PeerClosed);
     }
 
+    const APPLICATION: Plane = Plane::Application;
+
+    /// An ask that arrived at `at` and whose fate was known at once.
+    fn ask(asks: &mut Asks, plane: Plane, count: u64, at: Instant, answer: Answer) {
+        asks.arrived(plane, count, at);
+        asks.settled(plane, answer, at);
+    }
+
     #[test]
     fn a_close_while_a_heartbeat_was_left_unanswered_is_a_lost_heartbeat() {
         let t0 = Instant::now();
         let at = |secs| t0 + Duration::from_secs(secs);
         let mut asks = Asks::new(t0);
-        asks.asked(Plane::Application, at(3), Answer::Left);
-        asks.asked(Plane::Application, at(8), Answer::Left);
+        ask(&mut asks, APPLICATION, 1, at(3), Answer::Left);
+        ask(&mut asks, APPLICATION, 2, at(8), Answer::Left);
         assert!(asks.left_unanswered(at(13)));
         assert_eq!(exit(&closed(None, ""), asks.left_unanswered(at(13))), Exit::HeartbeatLost);
     }
@@ -167,19 +206,33 @@ mod tests {
         let at = |secs| t0 + Duration::from_secs(secs);
         let mut asks = Asks::new(t0);
         asks.heartbeats_every(Duration::from_secs(5));
-        asks.asked(Plane::Application, at(1), Answer::Left);
+        ask(&mut asks, APPLICATION, 1, at(1), Answer::Left);
         assert!(!asks.left_unanswered(at(4)));
-        asks.asked(Plane::Application, at(6), Answer::Given);
+        ask(&mut asks, APPLICATION, 2, at(6), Answer::Given);
         assert!(!asks.left_unanswered(at(60)), "a later answer speaks for the earlier heartbeat");
-        asks.asked(Plane::Application, at(70), Answer::NotWanted);
+        ask(&mut asks, APPLICATION, 3, at(70), Answer::NotWanted);
         assert!(!asks.left_unanswered(at(99)));
+    }
+
+    #[test]
+    fn a_heartbeat_whose_answer_is_delayed_past_its_interval_counts() {
+        let t0 = Instant::now();
+        let at = |secs| t0 + Duration::from_secs(secs);
+        let mut asks = Asks::new(t0);
+        asks.heartbeats_every(Duration::from_secs(5));
+        asks.arrived(APPLICATION, 1, at(30));
+        assert!(!asks.left_unanswered(at(34)) && asks.left_unanswered(at(35)));
+        assert_eq!(asks.waiting(), 1);
+        asks.settled(APPLICATION, Answer::Given, at(33));
+        assert!(!asks.left_unanswered(at(60)));
+        assert_eq!(asks.waiting(), 0);
     }
 
     #[test]
     fn one_ping_left_as_long_as_it_took_to_come_counts() {
         let t0 = Instant::now();
         let mut asks = Asks::new(t0);
-        asks.asked(Plane::Transport, t0 + Duration::from_secs(30), Answer::Left);
+        ask(&mut asks, Plane::Transport, 1, t0 + Duration::from_secs(30), Answer::Left);
         assert!(asks.left_unanswered(t0 + Duration::from_secs(60)));
     }
 }

@@ -21,8 +21,8 @@ use crate::json::Object;
 use crate::logging::{Level, Logger};
 use crate::output::Out;
 
-/// How soon a message is tried again that found the queue full.
-const RETRY_AFTER: Duration = Duration::from_millis(10);
+/// How soon what gives no event of its own is looked at again: a full queue, heartbeats whose answers are delayed.
+const LOOK_AFTER: Duration = Duration::from_millis(10);
 
 pub(super) struct Session<'a> {
     url: String,
@@ -36,10 +36,7 @@ pub(super) struct Session<'a> {
     inflater: Inflater,
     to_send: Vec<Message>,
     asks: Asks,
-    /// Heartbeats and pings of the connection's that were told of.
-    told: u64,
-    /// Those that had arrived when it was last looked at.
-    arrived: u64,
+    delays_answers: bool,
     tally: Tally,
     ending: Option<Ending>,
     /// What the first loss asks the exit status to be.
@@ -62,8 +59,7 @@ impl<'a> Session<'a> {
             inflater: Inflater::default(),
             to_send: args.send.iter().rev().map(Message::text).collect(),
             asks: Asks::new(Instant::now()),
-            told: 0,
-            arrived: 0,
+            delays_answers: args.pong_delay.is_some(),
             tally: Tally::default(),
             ending: None,
             lost: None,
@@ -103,7 +99,7 @@ impl<'a> Session<'a> {
                     Some(line) => self.typed(line),
                     None => input_ended = true,
                 },
-                () = tokio::time::sleep(RETRY_AFTER), if !self.to_send.is_empty() => {}
+                () = tokio::time::sleep(LOOK_AFTER), if self.delays_answers || !self.to_send.is_empty() => self.look(),
             }
         }
         self.over()
@@ -154,7 +150,7 @@ impl<'a> Session<'a> {
     }
 
     fn connected(&mut self) -> Result<(), Failure> {
-        (self.asks, self.told, self.arrived) = (Asks::new(Instant::now()), 0, 0);
+        self.asks = Asks::new(Instant::now());
         (self.failure, self.ending) = (None, None);
         let url = self.url.clone();
         self.print(|| format!("connected {url}"), || Object::event("connected").with("url", &url))?;
@@ -201,12 +197,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Counts what arrived: heartbeats whose answers are delayed are told of only when they are answered.
+    /// Counts what arrived: asks whose answers are delayed are told of only once they are answered.
     fn look(&mut self) {
-        if let Some(connection) = self.client.connection() {
-            let arrived = connection.count(Counter::HeartbeatsReceived) + connection.count(Counter::PingsReceived);
-            self.arrived = self.arrived.max(arrived);
-        }
+        let Some(connection) = self.client.connection() else { return };
+        let (stats, now) = (connection.stats(), Instant::now());
+        self.asks.arrived(Plane::Application, stats.get(Counter::HeartbeatsReceived), now);
+        self.asks.arrived(Plane::Transport, stats.get(Counter::PingsReceived), now);
     }
 
     fn message(&mut self, message: &Message) -> Result<(), Failure> {
@@ -229,10 +225,7 @@ impl<'a> Session<'a> {
             None if one_way => Answer::NotWanted,
             None => Answer::Left,
         };
-        let now = Instant::now();
-        let arrived = now.checked_sub(answered_in.unwrap_or_default()).unwrap_or(now);
-        self.asks.asked(plane, arrived, answer);
-        self.told += 1;
+        self.asks.settled(plane, answer, Instant::now());
         self.tally.asked += 1;
         self.tally.answered += u64::from(answered_in.is_some());
         if !self.shows_plane(plane) {
@@ -266,10 +259,8 @@ impl<'a> Session<'a> {
     }
 
     fn closed(&mut self, ending: Ending) -> Result<(), Failure> {
-        // What arrived and was neither answered nor told of still waits for its delay: two of them, and one is an interval old.
-        let waiting = self.arrived.saturating_sub(self.told);
-        self.tally.asked += waiting;
-        let left = waiting > 1 || self.asks.left_unanswered(Instant::now());
+        self.tally.asked += self.asks.waiting();
+        let left = self.asks.left_unanswered(Instant::now());
         let exit = judge::exit(&ending, left);
         if exit != Exit::Done {
             self.lost.get_or_insert(exit);
