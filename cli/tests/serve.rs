@@ -1,5 +1,7 @@
 //! `wsbeat serve`, run for real: what it says, what it does with messages, how it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -36,7 +36,9 @@ fn next_line(input: &mut impl BufRead) -> Option<Result<String, String>> {
     }
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
-        bytes.pop_if(|byte| *byte == b'\r');
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
     } else if bytes.len() as u64 > LINE_BYTES_MAX {
         skip_line(input);
         return Some(Err(format!("a line of standard input is longer than {LINE_BYTES_MAX} bytes: not sent")));
