@@ -31,7 +31,7 @@ fn each_refusal_has_its_status_and_can_be_read_to_its_end() {
         ("400", swap("HTTP/1.1", "HTTP/1.0")),
         ("400", format!("{UPGRADE}behind")),
         ("400", String::from("what?\r\n\r\n")),
-        ("405", swap("GET", "POST")),
+        ("400", swap("GET", "POST")),
         ("426", swap("Version: 13", "Version: 8")),
         ("431", swap("Host", &format!("X: {}\r\nHost", "x".repeat(20_000)))),
         ("431", swap("Host", &format!("{}Host", "X: y\r\n".repeat(65)))),
