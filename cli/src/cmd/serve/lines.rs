@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use wsbeat_core::event::{ConnId, Note, Verdict, VerdictKind};
+use wsbeat_core::event::{ConnId, Note, Plane, Token, Verdict, VerdictKind};
 use wsbeat_core::policy::Profile;
 use wsbeat_core::time::{Instant, Span};
 use wsbeat_tokio::server::{End, Request};
@@ -61,7 +61,7 @@ fn is_abort(verdict: &Verdict, profile: Option<Profile>) -> bool {
     let without_close = matches!(profile, Some(Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat));
     match verdict.kind {
         VerdictKind::WriteStalled | VerdictKind::Handshake | VerdictKind::CloseTimeout => true,
-        kind => kind.is_silence() && without_close && verdict.plane == wsbeat_core::event::Plane::Transport,
+        kind => kind.is_silence() && without_close && verdict.plane == Plane::Transport,
     }
 }
 
@@ -125,6 +125,19 @@ pub(super) fn end(id: ConnId, peer: SocketAddr, end: &End) -> Line {
     }
 }
 
+/// A ping or heartbeat was answered.
+pub(super) fn answered(id: ConnId, peer: SocketAddr, plane: Plane, token: Token, rtt: Span) -> Line {
+    let what = match plane {
+        Plane::Transport => "ping",
+        Plane::Application => "heartbeat",
+    };
+    let us = micros(rtt);
+    Line {
+        text: format!("conn={} {what} {} answered in {}.{:03} ms", number(id), token.0, us / 1_000, us % 1_000),
+        facts: facts("answered", id, peer).with("plane", plane.name()).with("token", token.0).with("rtt_us", us),
+    }
+}
+
 /// Something worth knowing.
 pub(super) fn note(id: ConnId, peer: SocketAddr, note: &Note) -> Line {
     let (text, facts) = match *note {
@@ -142,8 +155,6 @@ pub(super) fn note(id: ConnId, peer: SocketAddr, note: &Note) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use wsbeat_core::event::Plane;
-
     use super::*;
 
     const ID: ConnId = ConnId { index: 3, generation: 16 };
