@@ -5,6 +5,7 @@ pub mod drive;
 pub mod net;
 pub mod raw;
 pub mod serving;
+
 /// The examples of the readme are compiled, and the one that needs no network runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -112,6 +112,17 @@ async fn a_writer_that_takes_nothing_is_dropped_without_a_close_after_write_stal
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ping_of_which_the_transport_took_only_a_part_is_not_written() {
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
+    let (mut adaptor, peer) = pair(Builder::new(Role::Client).policy(config), Role::Client, 64).await;
+    adaptor.send(Message::text("x".repeat(50))).await.unwrap();
+    let begun = peer.begun;
+    let (outcome, _) = events(adaptor).await;
+    assert!(matches!(outcome[..], [Event::Verdict(v)] if v.kind == VerdictKind::WriteStalled), "{outcome:?}");
+    assert_eq!(begun.elapsed().as_secs_f64().round(), 55.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_writer_that_takes_a_byte_now_and_then_is_not_stalled() {
     let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
     let (mut adaptor, mut peer) = pair(Builder::new(Role::Client).policy(config), Role::Client, 64).await;
@@ -154,6 +165,24 @@ async fn ten_thousand_messages_with_the_pong_behind_them_cost_a_slow_reader_no_p
     drop(adaptor);
     let pings = answering.await.unwrap();
     assert_eq!(times(&pings, PING)[..4], [15.0, 35.0, 55.0, 75.0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_does_not_keep_a_dead_peer_alive() {
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
+    let (mut adaptor, mut peer) = client(config).await;
+    for n in 0..20 {
+        peer.send(TEXT, n.to_string().as_bytes()).await;
+    }
+    let closed = tokio::spawn(async move { peer.rest().await.0 });
+    for n in 0..20 {
+        tokio::time::sleep(secs(4.0)).await;
+        assert_eq!(adaptor.next_event().await, Some(Event::Message(Message::text(n.to_string()))));
+    }
+    assert!(matches!(adaptor.next_event().await, Some(Event::Verdict(_))));
+    drop(adaptor);
+    let frames = closed.await.unwrap();
+    assert_eq!((times(&frames, PING), times(&frames, CLOSE)), (vec![16.0], vec![36.0]));
 }
 
 #[tokio::test(start_paused = true)]

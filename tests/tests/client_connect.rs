@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
+use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tokio::client::{Client, ConnectError, Limits, Stage, Trust};
 use wsbeat_tokio::heartbeat::DialectChoice;
 
@@ -183,6 +184,8 @@ async fn what_cannot_be_asked_for_is_refused_before_anything_is_sent() {
         Client::new("http://127.0.0.1:1"),
         Client::new("ws://127.0.0.1:1").header("Host", "other"),
         Client::new("ws://127.0.0.1:1").limits(Limits { message_bytes_max: 0, ..Limits::default() }),
+        Client::new("ws://127.0.0.1:1").policy(PolicyConfig { interval: Some(Duration::from_nanos(1)), ..PolicyConfig::default() }),
+        Client::new("ws://127.0.0.1:1").policy(PolicyConfig { close_code: Some(1006), ..PolicyConfig::default() }),
         Client::new("ws://127.0.0.1:1").limits(Limits { connect_timeout: Duration::ZERO, ..Limits::default() }),
     ];
     for client in unusable {

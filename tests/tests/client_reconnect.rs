@@ -36,9 +36,9 @@ async fn next(client: &mut Reconnecting) -> Option<ClientEvent> {
 /// Goes on until the client says when it comes back, or that it does not.
 async fn decision(client: &mut Reconnecting) -> ClientEvent {
     loop {
-        match next(client).await.expect("a decision") {
-            event @ (ClientEvent::ReconnectingIn { .. } | ClientEvent::GaveUp(_)) => return event,
-            _ => {}
+        let event = next(client).await.expect("a decision");
+        if matches!(event, ClientEvent::ReconnectingIn { .. } | ClientEvent::GaveUp(_)) {
+            return event;
         }
     }
 }
@@ -216,7 +216,7 @@ async fn pongs(faults: AnswerFaults) -> (usize, Vec<Option<Duration>>) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         stream.send(Message::text("end")).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         stream.close(None).await.unwrap();
         let mut pongs = 0;
         while let Some(Ok(message)) = stream.next().await {

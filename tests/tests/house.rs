@@ -83,7 +83,8 @@ fn no_file_is_longer_than_four_hundred_lines() {
 
 #[test]
 fn the_core_has_no_clock_socket_thread_log_or_randomness_of_its_own() {
-    let banned = ["Instant::now", "SystemTime", "std::thread", "std::net", "tokio", "tracing", "println!", "HashMap", "thread_local", "rand::"];
+    let banned =
+        ["Instant::now", "SystemTime", "std::thread", "std::net", "tokio", "tracing", "println!", "HashMap", "thread_local", "rand::"];
     for (path, text) in sources("core/src") {
         for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
             for word in banned {

@@ -8,7 +8,7 @@ use wsbeat_tests::serving::{Seen, Serving, config, config_in};
 fn text_and_binary_come_back() {
     let serving = Serving::start(config());
     let mut raw = Raw::open(serving.address);
-    assert_eq!(serving.saw(|seen| Some(seen)), Seen::Open("/any".into()));
+    assert_eq!(serving.saw(Some), Seen::Open("/any".into()));
     raw.text("grüß dich");
     assert_eq!(raw.next_text(), "grüß dich");
     raw.frame(0x82, &[0, 255, 128]);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wsbeat_core::dialect::{Decoder, Dialect, Heard, Message, Role};
-use wsbeat_core::event::{ConnId, Token, VerdictKind};
+use wsbeat_core::event::{ConnId, Counter, Token, VerdictKind};
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tests::raw::{Frame, Raw};
 use wsbeat_tests::serving::{Seen, Serving, config, config_in};
@@ -185,4 +185,25 @@ fn a_handle_reaches_in_from_elsewhere() {
     handle.shutdown();
     let _ = serving.wait();
     assert_eq!(handle.broadcast(Message::Text("x")), Err(HandleError::Stopped));
+}
+
+#[test]
+fn a_policy_can_be_changed_under_open_connections() {
+    let serving = Serving::start(config());
+    let mut raw = Raw::open(serving.address);
+    assert_eq!(raw.next_within(BEAT), None, "no pings");
+    let policy = PolicyConfig { ping_interval: Some(BEAT), ..PolicyConfig::default() };
+    serving.handle.set_policy(ServerConfig { policy, ..config() }.check().unwrap()).unwrap();
+    for _ in 0..3 {
+        let ping = raw.next_frame().unwrap();
+        assert_eq!((ping.first, ping.payload.len()), (0x89, 8));
+        raw.frame(0x8a, &ping.payload);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stats = runtime.block_on(serving.handle.heartbeat_stats()).unwrap();
+    assert!(stats.get(Counter::PingsSent) >= 3);
+    assert!(stats.get(Counter::PongsMatched) >= 2);
+    let handle = serving.handle.clone();
+    drop(serving);
+    assert_eq!(runtime.block_on(handle.heartbeat_stats()).err(), Some(HandleError::Stopped));
 }

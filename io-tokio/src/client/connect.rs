@@ -35,12 +35,17 @@ impl Client {
         let target = Target::parse(&self.url)?;
         let request = target.request(&self.headers, self.wanted_subprotocol())?;
         check_limits(&self.limits)?;
+        self.builder().check()?;
         let after = self.limits.connect_timeout;
         let mut stage = Stage::Dns;
         match timeout(after, self.stages(&target, request, &mut stage)).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::Timeout { stage, after }),
         }
+    }
+
+    fn builder(&self) -> Builder {
+        Builder::new(Role::Client).dialect(self.dialect.clone()).policy(self.config.clone()).answer_faults(self.faults)
     }
 
     fn wanted_subprotocol(&self) -> Option<&str> {
@@ -71,15 +76,7 @@ impl Client {
         if let Some(gate) = &gate {
             gate.watch();
         }
-        let heartbeat = Builder::new(Role::Client)
-            .dialect(self.dialect.clone())
-            .policy(self.config.clone())
-            .answer_faults(self.faults)
-            .meter(meter)
-            .seed(seed)
-            .clock(clock)
-            .gate(gate)
-            .build(stream)?;
+        let heartbeat = self.builder().meter(meter).seed(seed).clock(clock).gate(gate).build(stream)?;
         let mut connection =
             Connection { heartbeat, peer, upgraded_in: clock.now().at.since(begun).into(), subprotocol: chosen_subprotocol(&response) };
         self.subscribe_over(&mut connection).await?;

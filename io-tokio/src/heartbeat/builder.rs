@@ -15,6 +15,7 @@ use crate::clock::Clock;
 
 /// In which dialect heartbeats are spoken.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::large_enum_variant, reason = "a setting: few exist, and none is moved often")]
 pub enum DialectChoice {
     /// Watch the peer's messages and take the preset they show; of those that look alike `htx-spot-v1`. Until then
     /// everything is data, control pings are answered, and there is no verdict of the application plane. Messages of
@@ -105,6 +106,11 @@ impl Builder {
         self
     }
 
+    /// Whether the settings can be, before there is a stream.
+    pub(crate) fn check(self) -> Result<(), PolicyError> {
+        self.machine().map(drop)
+    }
+
     /// The adaptor over `inner`, whose handshake has just been completed.
     ///
     /// # Errors
@@ -113,12 +119,17 @@ impl Builder {
     where
         S: Sink<Message, Error = tungstenite::Error> + Unpin,
     {
+        let meter = self.meter.clone();
+        Ok(Heartbeat::over(inner, self.machine()?, meter))
+    }
+
+    fn machine(self) -> Result<Machine, PolicyError> {
         let spoken = match self.dialect {
             DialectChoice::Auto => Spoken::Searching,
-            DialectChoice::Named(dialect) => Spoken::This(dialect),
+            DialectChoice::Named(dialect) => Spoken::This(Box::new(dialect)),
             DialectChoice::None => Spoken::Nothing,
         };
-        let machine = Machine::open(Parts {
+        Machine::open(Parts {
             role: self.role,
             spoken,
             config: self.config,
@@ -126,8 +137,7 @@ impl Builder {
             clock: self.clock.unwrap_or_default(),
             faults: self.faults,
             gate: self.gate,
-        })?;
-        Ok(Heartbeat::over(inner, machine, self.meter))
+        })
     }
 }
 

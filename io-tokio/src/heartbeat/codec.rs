@@ -23,7 +23,7 @@ pub(super) enum Spoken {
     Searching,
     /// None.
     Nothing,
-    This(Dialect),
+    This(Box<Dialect>),
 }
 
 /// The dialect in force and its buffers.
@@ -47,8 +47,12 @@ impl Codec {
         }
     }
 
+    pub(super) fn is_searching(&self) -> bool {
+        matches!(self.spoken, Spoken::Searching)
+    }
+
     pub(super) fn speak(&mut self, dialect: Dialect) {
-        self.spoken = Spoken::This(dialect);
+        self.spoken = Spoken::This(Box::new(dialect));
     }
 
     /// The preset that this message of the peer's shows, while one is searched for.

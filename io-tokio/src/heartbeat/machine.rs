@@ -1,24 +1,26 @@
 //! The core's connection and all around it that needs no stream.
 
+mod inbound;
+mod written;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use wsbeat_core::connection::{Connection, Phase};
 use wsbeat_core::dialect::{Dialect, Negotiated, Role};
-use wsbeat_core::event::{Action, Counter, Fault, Input, Payload, Plane, Sink, Token, Verdict, VerdictKind};
+use wsbeat_core::event::{Action, Counter, Input, Plane, Sink, Token, Verdict, VerdictKind};
 use wsbeat_core::policy::{Plan, Policy, PolicyConfig, PolicyError};
 use wsbeat_core::rng::{Chance, Rng};
 use wsbeat_core::stats::Stats;
 use wsbeat_core::time::{Instant, Now, Span};
 
-use super::codec::{Codec, Meaning, Spoken};
-use super::event::{Ending, Event, PeerClose};
+use super::codec::{Codec, Spoken};
+use super::event::{Ending, Event};
 use super::faults::{AnswerFaults, Fate};
 use super::gate::GateHandle;
-use super::outbox::{Answer, Asked, Outbox, Written};
+use super::outbox::{Answer, Asked, Outbox};
 use crate::clock::Clock;
 
 /// What a machine is made of.
@@ -59,9 +61,6 @@ pub(super) struct Machine {
 /// The most pings of the user's whose pongs are waited for; the oldest are forgotten.
 const USER_PINGS_MAX: usize = 64;
 
-/// The most pings of the peer's whose held-up pongs are waited for: more than can be delayed at once.
-const GATED_MAX: usize = 2 * AnswerFaults::DELAYED_MAX;
-
 /// What the message or call at hand will need, should the core ask for it.
 #[derive(Debug, Default)]
 struct Pending {
@@ -97,10 +96,14 @@ impl Machine {
     /// A connection that has just opened.
     pub(super) fn open(parts: Parts) -> Result<Self, PolicyError> {
         let spoken = match parts.spoken {
-            Spoken::This(dialect) => Spoken::This(dialect.tuned(&parts.config)?),
+            Spoken::This(dialect) => Spoken::This(Box::new(dialect.tuned(&parts.config)?)),
             other => other,
         };
         let codec = Codec::new(parts.role, spoken);
+        if codec.is_searching() {
+            // What no dialect could fulfil is told now and not when one is recognised.
+            policy_of(parts.role, super::recognise::preferred(), &parts.config, Negotiated::default())?;
+        }
         let policy = policy_of(parts.role, codec.dialect(), &parts.config, Negotiated::default())?;
         let now = parts.clock.now();
         let connection = Connection::accepted(&policy, now, Chance::new(parts.seed, 0));
@@ -247,154 +250,6 @@ impl Machine {
         self.events.push_back(Event::Verdict(verdict));
     }
 
-    /// Takes a message of the peer's. A message for the user becomes an event.
-    pub(super) fn receive(&mut self, message: Message) {
-        let now = self.clock.now();
-        match message {
-            Message::Text(_) | Message::Binary(_) => self.receive_message(now, message),
-            Message::Ping(payload) => self.receive_ping(now, payload),
-            Message::Pong(payload) => self.receive_pong(now, payload),
-            Message::Close(frame) => self.receive_close(now, frame),
-            // The library underneath gives whole messages only.
-            Message::Frame(_) => {}
-        }
-    }
-
-    fn receive_message(&mut self, now: Now, message: Message) {
-        if let Some(dialect) = self.codec.recognise(&message, now.wall_ms) {
-            self.recognised(now, dialect);
-        }
-        let as_it_came = message.clone();
-        match self.codec.hear(message, now.wall_ms) {
-            Meaning::Data(data) => {
-                self.input(now, Input::Data);
-                self.deliver(data);
-            }
-            Meaning::Heartbeat { token, answer } => {
-                self.receive_heartbeat(now, token, answer);
-                // With the plane off heartbeats are data.
-                self.deliver(as_it_came);
-            }
-            Meaning::Answer(token) => {
-                self.input(now, Input::Answer(token));
-                self.deliver(as_it_came);
-            }
-            Meaning::Ready { data, negotiated } => self.receive_ready(now, data, negotiated),
-            Meaning::Reply(reply) => {
-                self.input(now, Input::Data);
-                if std::mem::take(&mut self.pending.deliver) {
-                    self.outbox.put_reply(reply);
-                }
-            }
-            Meaning::Malformed => self.input(now, Input::Fault(Fault::Malformed)),
-            Meaning::TooBig => self.input(now, Input::Fault(Fault::TooBig)),
-        }
-    }
-
-    /// Hands the message that was just put in to the user, where the core said so.
-    fn deliver(&mut self, message: Message) {
-        if std::mem::take(&mut self.pending.deliver) {
-            self.events.push_back(Event::Message(message));
-        }
-    }
-
-    fn recognised(&mut self, now: Now, dialect: &'static Dialect) {
-        // Wishes that this dialect cannot fulfil leave it unrecognised: nothing better can be done on an open connection.
-        let Ok(tuned) = dialect.tuned(&self.config) else { return };
-        let Ok(policy) = policy_of(self.role, Some(&tuned), &self.config, Negotiated::default()) else {
-            return;
-        };
-        self.policy = policy;
-        self.codec.speak(tuned);
-        self.events.push_back(Event::Dialect(dialect.id().to_owned()));
-        self.input(now, Input::Reconfigured);
-    }
-
-    fn receive_heartbeat(&mut self, now: Now, token: Token, answer: Option<Message>) {
-        let asked = Asked { plane: Plane::Application, token, at: now.at };
-        let was_open = self.phase() == Phase::Open;
-        let unanswerable = answer.is_none();
-        self.pending.answer = answer.map(|message| Answer { message, asked });
-        self.input(now, Input::Heartbeat(token));
-        let withheld = self.pending.answer.take().is_some();
-        if was_open && (unanswerable || withheld) && !self.pending.deliver {
-            self.unanswered(asked);
-        }
-    }
-
-    fn receive_ready(&mut self, now: Now, data: Message, negotiated: Negotiated) {
-        if negotiated != Negotiated::default() {
-            match policy_of(self.role, self.codec.dialect(), &self.config, negotiated) {
-                Ok(policy) => {
-                    self.policy = policy;
-                    self.input(now, Input::Reconfigured);
-                }
-                Err(_) => self.input(now, Input::Fault(Fault::Malformed)),
-            }
-        }
-        self.input(now, Input::Ready);
-        self.deliver(data);
-    }
-
-    fn receive_ping(&mut self, now: Now, payload: Bytes) {
-        self.input(now, Input::Ping);
-        self.pending.deliver = false;
-        if self.phase() != Phase::Open {
-            return;
-        }
-        let asked = Asked { plane: Plane::Transport, token: Payload::parse(&payload).token(), at: now.at };
-        if self.gate.is_some() {
-            if self.gated.len() == GATED_MAX {
-                if let Some((_, oldest)) = self.gated.pop_front() {
-                    self.unanswered(oldest);
-                }
-            }
-            self.gated.push_back((payload, asked));
-            return;
-        }
-        if let Some(replaced) = self.outbox.note_pong(asked) {
-            self.unanswered(replaced);
-        }
-    }
-
-    fn receive_pong(&mut self, now: Now, payload: Bytes) {
-        self.input(now, Input::Pong(Payload::parse(&payload)));
-        // A pong may answer the newest ping only (RFC 6455 §5.5.3): those before it are answered with it.
-        if let Some(index) = self.user_pings.iter().position(|ping| *ping == payload) {
-            self.user_pings.drain(..=index);
-            self.events.push_back(Event::Message(Message::Pong(payload)));
-        }
-    }
-
-    fn receive_close(&mut self, now: Now, frame: Option<CloseFrame>) {
-        let close =
-            PeerClose { code: frame.as_ref().map(|f| f.code.into()), reason: frame.map(|f| f.reason.to_string()).unwrap_or_default() };
-        let code = close.code.unwrap_or(0);
-        self.ending.peer_close = Some(close.clone());
-        self.events.push_back(Event::PeerClosed(close));
-        self.input(now, Input::PeerClose(code));
-    }
-
-    /// Takes what the stream underneath says is wrong. Whether it is lost, and not just at fault.
-    pub(super) fn receive_error(&mut self, error: &WsError) {
-        let now = self.clock.now();
-        match fault_of(error) {
-            Some(fault) => {
-                self.ending.error.get_or_insert_with(|| error.to_string());
-                self.input(now, Input::Fault(fault));
-            }
-            None => self.lose(Some(error)),
-        }
-    }
-
-    /// The stream underneath is no more.
-    pub(super) fn lose(&mut self, error: Option<&WsError>) {
-        if let (Some(error), None) = (error, &self.ending.peer_close) {
-            self.ending.error.get_or_insert_with(|| error.to_string());
-        }
-        self.input(self.clock.now(), Input::Lost);
-    }
-
     /// How much of what was read waits to be taken by the user: messages and their bytes.
     pub(super) fn backlog(&self) -> (usize, usize) {
         let bytes = |event: &Event| match event {
@@ -419,41 +274,6 @@ impl Machine {
     /// Whether the core wants a tick at `now`.
     pub(super) fn wants_tick(&self, now: Now) -> bool {
         self.deadline <= now.at
-    }
-
-    /// Tells the core what was written, and the user what was answered.
-    pub(super) fn note_written(&mut self) {
-        let now = self.clock.now();
-        for written in self.outbox.take_written() {
-            match written {
-                Written::Ping(payload) => self.input(now, Input::PingFlushed(payload)),
-                Written::Heartbeat(token) => self.input(now, Input::HeartbeatFlushed(token)),
-                Written::Answer(asked) => self.answered(now, asked),
-            }
-        }
-        self.note_gated(now);
-    }
-
-    fn note_gated(&mut self, now: Now) {
-        let Some(gate) = &self.gate else { return };
-        for (payload, fate) in gate.take_fates() {
-            let Some(index) = self.gated.iter().position(|(asked, _)| *asked == payload) else {
-                continue;
-            };
-            // The library underneath keeps the newest pong only: those before it were never written.
-            for (_, replaced) in self.gated.drain(..index).collect::<Vec<_>>() {
-                self.unanswered(replaced);
-            }
-            match (self.gated.pop_front(), fate) {
-                (Some((_, asked)), Fate::Send) => self.answered(now, asked),
-                (Some((_, asked)), Fate::SendAt(_) | Fate::Drop) => self.unanswered(asked),
-                (None, _) => {}
-            }
-        }
-    }
-
-    fn answered(&mut self, now: Now, asked: Asked) {
-        self.events.push_back(Event::Asked { plane: asked.plane, token: asked.token, answered_in: Some(now.at.since(asked.at).into()) });
     }
 
     /// A message of the user's, which the outbox has room for.
@@ -486,15 +306,4 @@ fn policy_of(role: Role, dialect: Option<&Dialect>, config: &PolicyConfig, negot
         Some(dialect) => dialect.renegotiate(role, config, negotiated)?,
     };
     config.check(plan)
-}
-
-/// What the peer did wrong, where the error is its fault and the connection can still carry a close frame.
-fn fault_of(error: &WsError) -> Option<Fault> {
-    match error {
-        WsError::Capacity(_) => Some(Fault::TooBig),
-        WsError::Utf8(_) => Some(Fault::Utf8),
-        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        WsError::Protocol(_) => Some(Fault::Protocol),
-        _ => None,
-    }
 }

@@ -74,7 +74,8 @@ use wakers::Wakers;
 /// they are due, answers are matched, heartbeats are answered ahead of queued data and not delivered. What arrived is
 /// read before time is looked at, so a pong that arrives exactly at its deadline counts; where more has arrived than is
 /// read in one turn, nobody is judged before the rest is read. On a verdict the close frame goes out, the peer's is
-/// waited for as long as the policy says, then the stream underneath is dropped.
+/// waited for as long as the policy says, then the stream underneath is dropped. After a fault in its frames nothing more
+/// can be read: the stream is dropped 1 s after the close frame has left.
 ///
 /// # Limits
 /// One message of the user's waits to be handed on, one answer, one ping, one heartbeat, 16 replies of the dialect's,
@@ -82,8 +83,9 @@ use wakers::Wakers;
 /// the newest is kept.
 ///
 /// # Over other streams
-/// Any stream and sink of tungstenite messages will do. The library underneath has to answer control pings and closes
-/// by itself, as tungstenite does, and to limit the length of messages.
+/// Any stream and sink of tungstenite messages will do; the socket of a web framework needs its messages mapped to
+/// those. The library underneath has to answer control pings and closes by itself, as tungstenite does, and to limit the
+/// length of a message. How long a message takes to arrive, and in how many frames, cannot be seen from here.
 pub struct Heartbeat<S> {
     /// `None` once the connection has ended.
     inner: Option<S>,

@@ -9,6 +9,11 @@ const BYTES_MAX: usize = 512;
 /// Which one is taken of those that look alike.
 const PREFERRED: &str = "htx-spot-v1";
 
+/// The preset that is taken of those that look alike.
+pub(super) fn preferred() -> Option<&'static Dialect> {
+    Dialect::preset(PREFERRED)
+}
+
 /// The preset in which `message` is a heartbeat of the peer's, or the opening that negotiates one.
 pub(super) fn recognise(role: Role, message: Message<'_>, wall_ms: u64, decoder: &mut Decoder) -> Option<&'static Dialect> {
     let len = match message {

@@ -9,7 +9,7 @@ use tokio::task::coop;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::{self, Message};
 use wsbeat_core::event::Input;
-use wsbeat_core::time::Now;
+use wsbeat_core::time::{Instant, Now, Span};
 
 use super::event::Event;
 use super::meter::Meter;
@@ -20,6 +20,8 @@ use super::{Heartbeat, Machine};
 const READS_MAX: usize = 128;
 /// The most bytes that are read ahead of the user, beside the message that goes over it.
 const AHEAD_BYTES_MAX: usize = 1 << 20;
+/// How long a stream is kept after a close frame that answers a fault.
+const LINGER: Span = Span::from_secs(1);
 /// How often a turn looks at the time again because something fell due meanwhile.
 const LOOKS_MAX: u32 = 8;
 
@@ -29,6 +31,9 @@ pub(super) enum Reading {
     Open,
     /// The library underneath reads no more after a fault; the close frame still has to leave.
     Over,
+    /// The close frame has left. Dropping the stream with bytes unread resets it, and what is on its way to the peer
+    /// with it: it is kept until then.
+    Lingering(Instant),
 }
 
 /// Whether all that had arrived was read.
@@ -252,13 +257,24 @@ where
                 true
             }
         };
-        if is_flushed && self.reading == Reading::Over {
-            self.machine.lose(None);
+        if is_flushed {
+            self.linger();
         }
         if is_flushed || (!had_room && self.machine.outbox.takes_data()) {
             self.wakers.wake_sink();
         }
         is_flushed
+    }
+
+    /// After a fault nothing is left but to let the peer read the close frame.
+    fn linger(&mut self) {
+        let now = self.machine.clock.now().at;
+        match self.reading {
+            Reading::Open => {}
+            Reading::Over => self.reading = Reading::Lingering(now.after(LINGER)),
+            Reading::Lingering(until) if until <= now => self.machine.lose(None),
+            Reading::Lingering(_) => {}
+        }
     }
 
     /// Writing is over. What can still be read is read first: the peer's close may be there.
@@ -280,7 +296,11 @@ where
 
     /// Sets the timer to what is due next. Ready: something is due now.
     fn sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = self.machine.due();
+        let lingers_until = match self.reading {
+            Reading::Lingering(until) => until,
+            Reading::Open | Reading::Over => Instant::NEVER,
+        };
+        let due = self.machine.due().min(lingers_until);
         let now = self.machine.clock.now();
         if due <= now.at {
             return Poll::Ready(());

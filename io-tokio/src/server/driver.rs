@@ -140,8 +140,8 @@ impl<H: Handler> Driver<H> {
     }
 
     fn finish(mut self, ending: Ending) -> Summary {
-        self.world.shared.set_stopped();
         let dropped = self.drop_all();
+        self.world.shared.set_stopped();
         Summary { opened: self.world.shared.stats.opened.get(), dropped, ending }
     }
 }

@@ -265,24 +265,28 @@ impl<H: Handler> Driver<H> {
     }
 
     fn command(&mut self, command: Command) {
-        let world = &mut self.world;
-        let id = match &command {
-            Command::Send(id, _) | Command::Ping(id, _) | Command::Close(id, _) => *id,
-            Command::Broadcast(frame) => {
-                world.broadcast_frame(frame);
-                return;
-            }
-        };
-        if world.stage(id) != Some(Stage::Open) {
-            return world.shared.stats.commands_unknown.add(1);
-        }
-        // What is refused for want of room is counted where it is refused.
         match command {
-            Command::Send(id, frame) => drop(world.send_frame(id, &frame)),
-            Command::Ping(id, payload) => drop(world.ping(id, &payload)),
-            Command::Close(id, reason) => world.close(id, &reason),
-            Command::Broadcast(_) => {}
+            // What is refused for want of room is counted where it is refused.
+            Command::Send(id, frame) if self.knows(id) => drop(self.world.send_frame(id, &frame)),
+            Command::Ping(id, payload) if self.knows(id) => drop(self.world.ping(id, &payload)),
+            Command::Close(id, reason) if self.knows(id) => self.world.close(id, &reason),
+            Command::Send(..) | Command::Ping(..) | Command::Close(..) => {}
+            Command::Broadcast(frame) => {
+                self.world.broadcast_frame(&frame);
+            }
+            Command::Policy(policy) => self.world.set_policy(*policy),
+            // Whoever asked may have gone.
+            Command::Stats(asker) => drop(asker.send(Box::new(self.world.hub.stats().clone()))),
         }
+    }
+
+    /// Whether a command's connection is open still; counts where not.
+    fn knows(&mut self, id: ConnId) -> bool {
+        let is_open = self.world.stage(id) == Some(Stage::Open);
+        if !is_open {
+            self.world.shared.stats.commands_unknown.add(1);
+        }
+        is_open
     }
 
     // The end.
