@@ -34,12 +34,17 @@ fn micros(span: Span) -> u64 {
     span.as_nanos() / 1_000
 }
 
-fn shown(text: &str) -> String {
+/// The beginning of a peer's text.
+fn capped(text: &str) -> String {
     let mut short: String = text.chars().take(PEER_CHARS_MAX).collect();
     if short.len() < text.len() {
         short.push('…');
     }
-    one_line(&short)
+    short
+}
+
+fn shown(text: &str) -> String {
+    one_line(&capped(text))
 }
 
 /// How much a verdict matters: peers that were given up matter; those that left, were asked to leave or never came in
@@ -101,10 +106,10 @@ pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line 
     Line {
         text,
         facts: facts("open", id, peer)
-            .with("target", request.target)
-            .with("host", request.host)
-            .with("origin", request.origin)
-            .with("user_agent", request.user_agent)
+            .with("target", capped(request.target))
+            .with("host", capped(request.host))
+            .with("origin", request.origin.map(capped))
+            .with("user_agent", request.user_agent.map(capped))
             .with("subprotocol", request.subprotocol),
     }
 }
@@ -208,6 +213,15 @@ mod tests {
         assert_eq!(level(VerdictKind::PeerClosed), Level::Info);
         assert_eq!(level(VerdictKind::PeerSilent), Level::Warn);
         assert_eq!(level(VerdictKind::TooManyPings), Level::Warn);
+    }
+
+    #[test]
+    fn what_a_peer_says_is_cut_where_it_gets_long() {
+        let target = format!("/{}", "a".repeat(16_000));
+        let request = Request { target: &target, host: "h", origin: None, user_agent: Some("x\u{1b}[2Jy"), subprotocol: None };
+        let line = open(ID, peer(), &request);
+        assert!(line.text.len() < 400 && line.facts.to_string().len() < 600, "{}", line.text);
+        assert!(line.text.ends_with("… user-agent=x\\u{1b}[2Jy"), "{}", line.text);
     }
 
     #[test]
