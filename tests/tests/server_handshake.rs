@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use wsbeat_core::event::VerdictKind;
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tests::raw::{Raw, UPGRADE};
 use wsbeat_tests::serving::{Serving, config};
@@ -103,6 +104,7 @@ fn those_who_never_finish_are_dropped_and_delay_nobody() {
         assert_eq!(raw.rest(), b"");
     }
     assert_eq!(serving.handle.stats().refused(Refusal::HandshakeTimeout), 300);
+    assert_eq!(serving.verdict(), VerdictKind::Handshake);
     honest.text("y");
     assert_eq!(honest.next_text(), "y");
 }
