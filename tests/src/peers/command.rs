@@ -63,8 +63,9 @@ impl Served {
         &self.url
     }
 
-    /// Its log so far: a line on standard error for each verdict.
-    pub fn log(&self) -> String {
+    /// Ends it and returns its log: a line on standard error for each verdict.
+    pub fn stop(mut self) -> String {
+        self.process.kill();
         self.process.errors()
     }
 }

@@ -44,6 +44,11 @@ impl Event {
         self.facts[key].as_str().unwrap_or_default()
     }
 
+    /// Whether a yes-or-no among the facts is a yes.
+    pub fn flag(&self, key: &str) -> bool {
+        self.facts[key].as_bool().unwrap_or_default()
+    }
+
     /// Code and reason of a close; an empty body has no code.
     pub fn close(&self) -> (Option<u64>, &str) {
         (self.number("code"), self.text("reason"))
