@@ -52,9 +52,16 @@ class WatchedConnection(ClientConnection):
         opcode = getattr(event, "opcode", None)
         if opcode is Opcode.PONG:
             emit("pong", conn=self.conn, data=hexed(event.data))
+        if opcode is Opcode.BINARY:
+            # Told here and not where the message is read: that may be after the close behind it.
+            emit("heartbeat", conn=self.conn, token=token_of(event.data))
         if opcode is Opcode.CLOSE:
             emit("close", conn=self.conn, **close_facts(event.data))
         super().process_event(event)
+
+
+def token_of(heartbeat):
+    return json.loads(gzip.decompress(heartbeat))["ping"]
 
 
 async def answer_late(ws, token):
@@ -66,10 +73,9 @@ async def answer_late(ws, token):
 async def on_message(ws, message):
     if not isinstance(message, bytes):
         return emit("message", conn=ws.conn, data=message)
-    token = json.loads(gzip.decompress(message))["ping"]
-    emit("heartbeat", conn=ws.conn, token=token)
     if not ws.may_answer():
         return
+    token = token_of(message)
     if ARGS.delay:
         late.add(asyncio.create_task(answer_late(ws, token)))
         return

@@ -15,4 +15,4 @@ pub use command::{Outcome, Running, Served};
 pub use install::{Generation, Program};
 pub use log::{Event, Log, Span, Tolerance};
 pub use process::Peer;
-pub use stage::{Stage, in_both_generations};
+pub use stage::{Stage, at_once, in_both_generations};

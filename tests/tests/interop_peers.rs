@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Event, Generation, Log, Program, Stage, in_both_generations};
+use wsbeat_tests::peers::{Event, Generation, Log, Program, Stage, at_once, in_both_generations};
 
 const PERIOD_S: f64 = 0.4;
 const PERIOD: &str = "0.4";
@@ -82,20 +82,20 @@ fn a_client_of_tornado_6_1_that_dies_is_closed_three_ticks_after_its_last_answer
 /// Settings that kill every healthy client, and so must the profile.
 #[test]
 fn tornado_6_1_closes_a_healthy_client_when_the_timeout_is_at_most_the_interval() {
-    for timeout in ["0", "0.2", PERIOD] {
+    at_once(["0", "0.2", PERIOD], |timeout| {
         let Some((stage, log)) = ping_pair("tornado 6.1 short timeout", Generation::First, timeout, &[]) else {
             return;
         };
         log.assert_order(&["open", "close"]);
         log.assert_closed(None, "");
         stage.tolerance(&[&log]).assert_due(log.one("close"), log.opening().after(PERIOD_S));
-    }
+    });
 }
 
 /// The timeout counts from the ping, and one above the interval is the interval.
 #[test]
 fn a_silent_client_of_tornado_6_6_is_closed_a_timeout_after_its_ping() {
-    for (timeout, effective_s) in [("0.8", PERIOD_S), (PERIOD, PERIOD_S), ("0.16", 0.16)] {
+    at_once([("0.8", PERIOD_S), (PERIOD, PERIOD_S), ("0.16", 0.16)], |(timeout, effective_s)| {
         let log = ping_pair("tornado 6.6 silent", Generation::Second, timeout, &["--answers", "0"]);
         let Some((stage, log)) = log else { return };
         log.assert_order(&["open", "ping", "close"]);
@@ -103,7 +103,7 @@ fn a_silent_client_of_tornado_6_6_is_closed_a_timeout_after_its_ping() {
         let tolerance = stage.tolerance(&[&log]);
         tolerance.assert_due(log.one("ping"), log.opening().after(PERIOD_S));
         tolerance.assert_due_in_steps(log.one("close"), log.opening().after(PERIOD_S + effective_s), 2);
-    }
+    });
 }
 
 #[test]

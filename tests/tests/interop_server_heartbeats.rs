@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Generation, Log, Program, Stage, Tolerance};
+use wsbeat_tests::peers::{Generation, Log, Program, Stage, Tolerance, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -72,10 +72,11 @@ fn htx_drops_who_is_silent_at_the_third_beat_and_sends_it_no_heartbeat() {
 
 #[test]
 fn who_answers_up_to_the_second_beat_is_dropped_at_the_fifth() {
-    for (arguments, order, code, reason) in [
+    let cases = [
         (BLOG, &["heartbeat", "heartbeat", "heartbeat", "close"][..], None, ""),
         (HTX, &["heartbeat", "heartbeat", "close"][..], Some(4408), "heartbeat timeout"),
-    ] {
+    ];
+    at_once(cases, |(arguments, order, code, reason)| {
         let Some((stage, logs, _)) = dropped(arguments, &["--answers", "2"]) else {
             return;
         };
@@ -84,7 +85,7 @@ fn who_answers_up_to_the_second_beat_is_dropped_at_the_fifth() {
             log.assert_closed(code, reason);
             assert_closed_at_beat(stage.tolerance(&[log]), log, 5);
         }
-    }
+    });
 }
 
 /// The round trip that `htx` tolerates is two periods, as documented; `blog` takes the newest token only.
@@ -112,7 +113,7 @@ fn answering_every_heartbeat_1_3_periods_late_is_closed_under_blog() {
 /// Where the article's server starves everybody behind the dead one, ours serves all, before, during and after its closing.
 #[test]
 fn twenty_healthy_clients_miss_no_beat_while_one_ignores_the_close_frame() {
-    for (arguments, heartbeats) in [(BLOG, 3), (HTX, 2)] {
+    at_once([(BLOG, 3), (HTX, 2)], |(arguments, heartbeats)| {
         let (healthy, dead) = (Program::WebsocketsClient, Program::ArticleClient(Generation::Second));
         let Some(stage) = Stage::with_wsbeat("twenty healthy clients", &[healthy, dead]) else {
             return;
@@ -140,7 +141,7 @@ fn twenty_healthy_clients_miss_no_beat_while_one_ignores_the_close_frame() {
             );
             tolerance.assert_on_grid(&beats[1..], tolerance.source_of(beats[0]), PERIOD_S);
         }
-    }
+    });
 }
 
 /// The planes share the connection and nothing else.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Generation, Log, Program, Stage};
+use wsbeat_tests::peers::{Generation, Log, Program, Stage, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -68,7 +68,7 @@ fn tornado_6_4_drops_who_dies_at_the_tick_that_finds_the_timeout_passed() {
 
 #[test]
 fn tornado_6_4_with_a_timeout_below_the_interval_drops_everybody_as_its_original_does() {
-    for timeout in ["0s", "200ms"] {
+    at_once(["0s", "200ms"], |timeout| {
         let Some((stage, logs)) = dropped(&profile("tornado-6.4", "400ms", timeout), &[]) else {
             return;
         };
@@ -77,7 +77,7 @@ fn tornado_6_4_with_a_timeout_below_the_interval_drops_everybody_as_its_original
             log.assert_closed(None, "");
             stage.tolerance(&[log]).assert_due(log.one("close"), log.opening().after(PERIOD_S));
         }
-    }
+    });
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn tornado_6_5_pings_an_interval_apart_and_keeps_who_answers_in_time() {
 
 #[test]
 fn tornado_6_5_drops_who_is_silent_a_timeout_after_the_ping_and_clamps_it_to_the_interval() {
-    for (timeout, effective_s) in [("800ms", PERIOD_S), ("160ms", 0.16)] {
+    at_once([("800ms", PERIOD_S), ("160ms", 0.16)], |(timeout, effective_s)| {
         let Some((stage, logs)) = dropped(&profile("tornado-6.5", "400ms", timeout), &["--answers", "0"]) else {
             return;
         };
@@ -109,7 +109,7 @@ fn tornado_6_5_drops_who_is_silent_a_timeout_after_the_ping_and_clamps_it_to_the
             tolerance.assert_due(log.one("ping"), log.opening().after(PERIOD_S));
             tolerance.assert_due_in_steps(log.one("close"), log.opening().after(PERIOD_S + effective_s), 2);
         }
-    }
+    });
 }
 
 /// `strict`: the first ping in the second half of the first interval, then a grid; eight bytes, each its own.

@@ -9,13 +9,17 @@ use std::time::Duration;
 use super::install::{run, target_dir};
 use super::process::Process;
 
-/// The built command: a test of another package is not told of it by cargo, so cargo is asked to build it once.
+/// The command under test: `WSBEAT_COMMAND`, or the one of this workspace. A test of another package is not told by cargo
+/// where that is, so cargo is asked to build it, once.
 pub(super) fn wsbeat() -> Result<&'static Path, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     BUILT.get_or_init(build).as_deref().map_err(Clone::clone)
 }
 
 fn build() -> Result<PathBuf, String> {
+    if let Some(command) = env::var_os("WSBEAT_COMMAND") {
+        return Ok(PathBuf::from(command));
+    }
     let target = target_dir()?;
     let test = env::current_exe().map_err(|error| error.to_string())?;
     let folder = test

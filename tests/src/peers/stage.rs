@@ -111,10 +111,15 @@ impl Stage {
 
 /// Runs a test for both generations at the same time.
 pub fn in_both_generations(test: impl Fn(Generation) + Sync) {
+    at_once(Generation::BOTH, test);
+}
+
+/// Runs a test for all `cases` at the same time: most of a timed test is waiting.
+pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     thread::scope(|scope| {
-        for generation in Generation::BOTH {
+        for case in cases {
             let test = &test;
-            scope.spawn(move || test(generation));
+            scope.spawn(move || test(case));
         }
     });
 }
