@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Generation, Log, Program, Stage, Tolerance, at_once};
+use wsbeat_tests::peers::{Generation, Log, Peer, Program, Stage, Tolerance, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -162,7 +162,7 @@ fn both_planes_beat_side_by_side_on_one_connection() {
     }
 }
 
-/// All clients at once at one server, each until it has answered `count` times, `delay` seconds late.
+/// All clients at once at one server, until each has answered `count` times, `delay` seconds late.
 fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Vec<Log>)> {
     let stage = Stage::with_wsbeat(&arguments.join(" "), &CLIENTS)?;
     let server = stage.serve(arguments);
@@ -170,7 +170,8 @@ fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Ve
         .iter()
         .map(|client| stage.client(*client, server.url(), &["--delay", delay]))
         .collect();
-    let logs = clients.into_iter().map(|client| client.stop_after("answer", count)).collect();
+    clients.iter().for_each(|client| client.wait_for("answer", count));
+    let logs = clients.into_iter().map(Peer::stop).collect();
     Some((stage, logs))
 }
 
@@ -191,7 +192,7 @@ fn assert_heartbeats_and_answers(stage: &Stage, logs: &[Log], count: usize) {
         .chain(["heartbeat", "answer"].into_iter().cycle().take(2 * count))
         .collect();
     for log in logs {
-        log.assert_order(&order);
+        log.until("answer", count).assert_order(&order);
         log.assert_alive();
         let heartbeats = log.all("heartbeat");
         tolerance.assert_due(heartbeats[0], log.opening().after_between(0.0, PERIOD_S));

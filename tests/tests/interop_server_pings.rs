@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Generation, Log, Program, Stage, at_once};
+use wsbeat_tests::peers::{Generation, Log, Peer, Program, Stage, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -200,7 +200,7 @@ fn profile<'a>(profile: &'a str, interval: &'a str, timeout: &'a str) -> Vec<&'a
     arguments
 }
 
-/// All clients at once at one server, each until it has answered `count` times, `delay` seconds late.
+/// All clients at once at one server, until each has answered `count` times, `delay` seconds late.
 fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Vec<Log>)> {
     let stage = Stage::with_wsbeat(&arguments.join(" "), &CLIENTS)?;
     let server = stage.serve(arguments);
@@ -208,7 +208,8 @@ fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Ve
         .iter()
         .map(|client| stage.client(*client, server.url(), &["--delay", delay]))
         .collect();
-    let logs = clients.into_iter().map(|client| client.stop_after("answer", count)).collect();
+    clients.iter().for_each(|client| client.wait_for("answer", count));
+    let logs = clients.into_iter().map(Peer::stop).collect();
     Some((stage, logs))
 }
 
@@ -227,6 +228,6 @@ fn assert_pings_and_answers(log: &Log, count: usize) {
         .into_iter()
         .chain(["ping", "answer"].into_iter().cycle().take(2 * count))
         .collect();
-    log.assert_order(&order);
+    log.until("answer", count).assert_order(&order);
     log.assert_alive();
 }
