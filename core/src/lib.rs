@@ -11,5 +11,7 @@ pub mod event;
 pub mod hub;
 pub mod policy;
 pub mod rng;
+mod rtt;
 pub mod stats;
 pub mod time;
+mod verdict;

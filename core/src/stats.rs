@@ -10,9 +10,7 @@ pub struct Stats {
 
 impl Default for Stats {
     fn default() -> Self {
-        Stats {
-            counts: [0; Counter::COUNT],
-        }
+        Stats { counts: [0; Counter::COUNT] }
     }
 }
 

@@ -165,13 +165,19 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
+    /// A guard that has seen `at`.
+    pub(crate) const fn at(at: Instant) -> Self {
+        Guard { last: at }
+    }
+
     /// The present to use, and whether the caller's clock had run backwards.
     pub(crate) fn observe(&mut self, now: Now) -> (Now, bool) {
         if now.at < self.last {
             return (Now { at: self.last, ..now }, true);
         }
-        self.last = now.at;
-        (now, false)
+        // The present is never `NEVER`: a deadline that does not come is later than every now.
+        self.last = now.at.min(Instant(u64::MAX - 1));
+        (Now { at: self.last, ..now }, false)
     }
 }
 

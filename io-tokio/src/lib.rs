@@ -1,1 +1,3 @@
 //! The shells of wsbeat on tokio.
+
+pub mod server;

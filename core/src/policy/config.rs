@@ -105,11 +105,7 @@ impl PolicyConfig {
                 ("write_stall", self.write_stall.is_some()),
             ];
             if let Some((field, _)) = own.into_iter().find(|(_, given)| *given) {
-                return Err(PolicyError::new(
-                    field,
-                    "given",
-                    "profile strict only: the other profiles do as their originals",
-                ));
+                return Err(PolicyError::new(field, "given", "profile strict only: the other profiles do as their originals"));
             }
             return Ok(t);
         }
@@ -144,9 +140,7 @@ impl PolicyConfig {
         if ask.cadence == Cadence::Spread {
             ask.jitter_ppm = self.jitter(ask.jitter_ppm)?;
         }
-        ask.write_stall = self
-            .heartbeat_write_stall
-            .map_or(Ok(ask.write_stall), |d| checked("heartbeat_write_stall", d))?;
+        ask.write_stall = self.heartbeat_write_stall.map_or(Ok(ask.write_stall), |d| checked("heartbeat_write_stall", d))?;
         Ok(())
     }
 
@@ -161,12 +155,8 @@ impl PolicyConfig {
     fn limits(&self, planned_lifetime: Option<Span>) -> Result<Limits, PolicyError> {
         let default = Limits::default();
         Ok(Limits {
-            close_timeout: self
-                .close_timeout
-                .map_or(Ok(default.close_timeout), |d| checked("close_timeout", d))?,
-            handshake_timeout: self
-                .handshake_timeout
-                .map_or(Ok(default.handshake_timeout), |d| checked("handshake_timeout", d))?,
+            close_timeout: self.close_timeout.map_or(Ok(default.close_timeout), |d| checked("close_timeout", d))?,
+            handshake_timeout: self.handshake_timeout.map_or(Ok(default.handshake_timeout), |d| checked("handshake_timeout", d))?,
             max_lifetime: match self.max_lifetime {
                 None => planned_lifetime,
                 Some(Duration::ZERO) => None,
@@ -242,11 +232,7 @@ impl PolicyConfig {
             "ping_interval" => self.ping_interval = Some(duration("ping_interval", value)?),
             "ping_timeout" => self.ping_timeout = Some(duration("ping_timeout", value)?),
             "evidence" => {
-                let all = [
-                    ("pong", Evidence::PongOnly),
-                    ("frame", Evidence::AnyFrame),
-                    ("bytes", Evidence::AnyBytes),
-                ];
+                let all = [("pong", Evidence::PongOnly), ("frame", Evidence::AnyFrame), ("bytes", Evidence::AnyBytes)];
                 self.evidence = Some(choice("evidence", value, &all)?);
             }
             "answers" => self.answers = Some(choice("answers", value, &[("matching", Answers::Matching), ("any", Answers::Any)])?),
@@ -258,13 +244,7 @@ impl PolicyConfig {
             "tolerate_empty" => self.tolerate_empty = Some(flag("tolerate_empty", value)?),
             "interval" => self.interval = Some(duration("interval", value)?),
             "misses" => self.misses = Some(misses(value)?),
-            "cadence" => {
-                self.cadence = Some(choice(
-                    "cadence",
-                    value,
-                    &[("together", Cadence::Together), ("spread", Cadence::Spread)],
-                )?)
-            }
+            "cadence" => self.cadence = Some(choice("cadence", value, &[("together", Cadence::Together), ("spread", Cadence::Spread)])?),
             "heartbeat_write_stall" => self.heartbeat_write_stall = Some(duration("heartbeat_write_stall", value)?),
             "feed_timeout" => self.feed_timeout = Some(duration("feed_timeout", value)?),
             "close_code" => self.close_code = Some(code(value)?),
@@ -304,16 +284,11 @@ pub(crate) mod parse {
     }
 
     pub(super) fn misses(text: &str) -> Result<u8, PolicyError> {
-        text.parse()
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or_else(|| PolicyError::new("misses", text, "1 to 255"))
+        text.parse().ok().filter(|n| *n > 0).ok_or_else(|| PolicyError::new("misses", text, "1 to 255"))
     }
 
     pub(super) fn code(text: &str) -> Result<u16, PolicyError> {
-        let code = text
-            .parse()
-            .map_err(|_| PolicyError::new("close_code", text, "a number from 1000 to 4999"))?;
+        let code = text.parse().map_err(|_| PolicyError::new("close_code", text, "a number from 1000 to 4999"))?;
         super::checked_code(code)
     }
 
@@ -326,11 +301,7 @@ pub(crate) mod parse {
         if !(0.0..=1e6).contains(&ppm) {
             return Err(wrong());
         }
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked to lie in 0 to a million"
-        )]
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie in 0 to a million")]
         Ok(ppm.round() as u32)
     }
 }

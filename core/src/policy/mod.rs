@@ -39,20 +39,13 @@ impl Policy {
     /// Both planes off: only the limits hold.
     #[must_use]
     pub fn off() -> Self {
-        Policy {
-            transport: None,
-            application: None,
-            limits: Limits::default(),
-        }
+        Policy { transport: None, application: None, limits: Limits::default() }
     }
 
     /// The `strict` transport plane with its defaults (20 s, 20 s, any bytes are life), no heartbeats.
     #[must_use]
     pub fn strict() -> Self {
-        Policy {
-            transport: Some(Transport::strict()),
-            ..Policy::off()
-        }
+        Policy { transport: Some(Transport::strict()), ..Policy::off() }
     }
 }
 
@@ -102,11 +95,7 @@ pub struct PolicyError {
 
 impl PolicyError {
     pub(crate) fn new(field: &'static str, value: impl fmt::Display, limit: impl fmt::Display) -> Self {
-        PolicyError {
-            field,
-            value: value.to_string(),
-            limit: limit.to_string(),
-        }
+        PolicyError { field, value: value.to_string(), limit: limit.to_string() }
     }
 }
 
@@ -133,11 +122,7 @@ pub(crate) fn checked(field: &'static str, d: Duration) -> Result<Span, PolicyEr
 pub(crate) fn checked_code(code: u16) -> Result<u16, PolicyError> {
     match code {
         1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(code),
-        _ => Err(PolicyError::new(
-            "close_code",
-            code,
-            "a code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999",
-        )),
+        _ => Err(PolicyError::new("close_code", code, "a code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999")),
     }
 }
 

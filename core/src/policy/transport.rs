@@ -141,11 +141,7 @@ impl Transport {
             return Ok(None);
         }
         let Some(interval) = interval.or(default_interval(profile)) else {
-            return Err(PolicyError::new(
-                "ping_interval",
-                "absent",
-                "this profile has no default interval: name one",
-            ));
+            return Err(PolicyError::new("ping_interval", "absent", "this profile has no default interval: name one"));
         };
         let interval = checked("ping_interval", interval)?;
         let wished = match timeout {
@@ -174,6 +170,8 @@ impl Transport {
 impl Policy {
     /// The close code for silence where nothing else was asked for: 4408.
     pub const SILENCE_CODE: u16 = 4408;
+    /// The close code of a feed without data: 4409.
+    pub const FEED_CODE: u16 = 4409;
 }
 
 const fn default_interval(profile: Profile) -> Option<Duration> {

@@ -1,0 +1,31 @@
+//! The tokens of heartbeats.
+
+use super::Ctx;
+use crate::policy::TokenKind;
+use crate::time::Instant;
+
+/// The token of the beats `together`: one for all connections that beat under a policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beats {
+    point: Instant,
+    token: u64,
+}
+
+impl Beats {
+    /// The token of the beat at `point`; made when the beat first sends one.
+    pub(super) fn token(&mut self, point: Instant, kind: TokenKind, cx: &Ctx) -> u64 {
+        if self.point != point || self.token == 0 {
+            (self.point, self.token) = (point, next_token(self.token, kind, cx));
+        }
+        self.token
+    }
+}
+
+/// SPEC §2: `max(previous + 1, wall_ms)` for timestamps, `previous + 1` for serials.
+pub(super) fn next_token(previous: u64, kind: TokenKind, cx: &Ctx) -> u64 {
+    let next = previous.saturating_add(1);
+    match kind {
+        TokenKind::Timestamp => next.max(cx.now.wall_ms),
+        TokenKind::Counter => next,
+    }
+}

@@ -1,0 +1,129 @@
+//! The points in time at which something is due again and again.
+
+use crate::rng::{Chance, Purpose};
+use crate::time::{Instant, Span, grid_after};
+
+/// A grid: its first point, and the next one to serve (before jitter).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid {
+    first: Instant,
+    next: Instant,
+}
+
+/// How the points of a grid lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spacing {
+    pub(super) period: Span,
+    pub(super) jitter_ppm: u32,
+    pub(super) chance: Chance,
+}
+
+impl Grid {
+    /// A grid without points.
+    pub(super) const NONE: Grid = Grid { first: Instant::NEVER, next: Instant::NEVER };
+
+    /// A grid that begins at `first`.
+    pub(super) const fn from(first: Instant) -> Self {
+        Grid { first, next: first }
+    }
+
+    /// Whether it has points.
+    pub(super) fn is_on(&self) -> bool {
+        self.first != Instant::NEVER
+    }
+
+    /// The next point before jitter: what tells one beat from another.
+    pub(super) const fn point(&self) -> Instant {
+        self.next
+    }
+
+    /// When the next point is due. The first one is never moved.
+    pub(super) fn due(&self, spacing: Spacing) -> Instant {
+        self.moved(self.next, spacing)
+    }
+
+    fn moved(&self, point: Instant, spacing: Spacing) -> Instant {
+        if spacing.jitter_ppm == 0 || point == self.first || point == Instant::NEVER {
+            return point;
+        }
+        let reach = jitter(spacing);
+        let early = Instant::from_nanos(point.as_nanos().saturating_sub(reach.as_nanos()));
+        early.after(spacing.chance.span(Purpose::Jitter, point.as_nanos(), reach.times(2)))
+    }
+
+    /// The point is served: the next one is the first after `now` (R4), at least one further on.
+    pub(super) fn pass(&mut self, spacing: Spacing, now: Instant) {
+        let mut point = grid_after(self.next.after(spacing.period), spacing.period, now);
+        if self.moved(point, spacing) <= now {
+            point = point.after(spacing.period);
+        }
+        self.next = point;
+    }
+
+    /// The next point is `at`, whatever the grid was.
+    pub(super) fn set(&mut self, at: Instant) {
+        self.next = at;
+    }
+
+    /// The period changed: the next point is the first of first + k · period after `now` (R9).
+    pub(super) fn rebase(&mut self, spacing: Spacing, now: Instant) {
+        let mut point = grid_after(self.first, spacing.period, now);
+        if self.moved(point, spacing) <= now {
+            point = point.after(spacing.period);
+        }
+        self.next = point;
+    }
+}
+
+/// How far a point may move either way.
+fn jitter(spacing: Spacing) -> Span {
+    let nanos = u128::from(spacing.period.as_nanos()) * u128::from(spacing.jitter_ppm) / 1_000_000;
+    Span::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spacing(jitter_ppm: u32) -> Spacing {
+        Spacing { period: Span::from_secs(20), jitter_ppm, chance: Chance::new(3, 4) }
+    }
+
+    #[test]
+    fn late_points_coalesce_into_the_first_after_now() {
+        let mut grid = Grid::from(Instant::from_secs(15));
+        grid.pass(spacing(0), Instant::from_secs(77));
+        assert_eq!(grid.due(spacing(0)), Instant::from_secs(95));
+    }
+
+    #[test]
+    fn jitter_moves_points_both_ways_inside_its_reach_and_never_repeats_one() {
+        let (mut grid, s) = (Grid::from(Instant::from_secs(15)), spacing(400_000));
+        let (mut early, mut late) = (0, 0);
+        for k in 1..500u64 {
+            let now = grid.due(s);
+            grid.pass(s, now);
+            assert!(grid.due(s) > now);
+            let plain = Instant::from_secs(15 + 20 * k);
+            assert!(plain.since(grid.due(s)).max(grid.due(s).since(plain)) <= Span::from_secs(8));
+            if grid.due(s) < plain { early += 1 } else { late += 1 }
+        }
+        assert!(early > 150 && late > 150, "{early} early, {late} late");
+    }
+
+    #[test]
+    fn a_new_period_goes_on_from_the_first_point() {
+        let mut grid = Grid::from(Instant::from_secs(15));
+        grid.pass(spacing(0), Instant::from_secs(15));
+        grid.rebase(Spacing { period: Span::from_secs(7), ..spacing(0) }, Instant::from_secs(20));
+        assert_eq!(grid.point(), Instant::from_secs(22));
+    }
+
+    #[test]
+    fn the_end_of_time_has_no_next_point() {
+        let mut grid = Grid::from(Instant::from_nanos(u64::MAX - 10));
+        grid.pass(spacing(400_000), Instant::from_nanos(u64::MAX - 5));
+        assert_eq!(grid.due(spacing(400_000)), Instant::NEVER);
+        assert!(!Grid::NONE.is_on());
+    }
+}

@@ -1,0 +1,148 @@
+//! What is due, in its order, and how a connection ends.
+
+use super::listen::Heard;
+use super::{Beats, Connection, Ctx, Outcome, Phase};
+use crate::event::{Action, Counter, Note, Plane, Sink, Verdict, VerdictKind};
+use crate::policy::{Application, Counts, Limits, Policy, Profile, STALL_AFTER_MAX};
+use crate::rng::Purpose;
+use crate::time::{Instant, Now, Span};
+
+/// The short close handshake of a peer that has sent no byte for twice the timeout.
+const CLOSE_TIMEOUT_SHORT: Span = Span::from_secs(1);
+
+impl Connection {
+    pub(super) fn application_deadline(&self, app: &Application, cx: &Ctx) -> Instant {
+        let ask = app.ask.as_ref().map_or(Instant::NEVER, |ask| self.heartbeats.deadline(ask, cx));
+        ask.min(self.heard.deadline(app, cx))
+    }
+
+    /// The maximum age, ± 10 %, drawn from the seed.
+    pub(super) fn lifetime_ends(&self, limits: &Limits) -> Instant {
+        limits.max_lifetime.map_or(Instant::NEVER, |life| {
+            let tenth = life.part(10);
+            self.opened.after(life.minus(tenth)).after(self.chance.span(Purpose::Lifetime, 0, tenth.times(2)))
+        })
+    }
+
+    /// Of what is due at the same instant: transport verdict, application verdict, lifetime, ping, heartbeat. One verdict ends it.
+    pub(super) fn judge<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) {
+        if now.at < self.deadline(policy) {
+            return;
+        }
+        let transport_stalled = lateness > transport_stall_after(policy);
+        let application_stalled = lateness > application_stall_after(policy);
+        if transport_stalled || application_stalled {
+            out.count(Counter::Stalls);
+            out.action(Action::Note(Note::Stalled { lateness }));
+        }
+        let cx = self.cx(now);
+        if let Some(outcome) = self.verdict(policy, &cx, transport_stalled, application_stalled) {
+            return self.carry_out(policy, outcome, out);
+        }
+        if let Some(t) = &policy.transport {
+            if transport_stalled { self.pings.strict_stalled(t, &cx, out) } else { self.pings.ping(t, &cx, out) }
+        }
+        if let Some(app) = &policy.application {
+            let after_beat = self.beat(app, beats, &cx, application_stalled, out);
+            if let Some(outcome) = after_beat {
+                self.carry_out(policy, outcome, out);
+            }
+        }
+    }
+
+    fn verdict(&self, policy: &Policy, cx: &Ctx, transport_stalled: bool, application_stalled: bool) -> Option<Outcome> {
+        let transport = policy.transport.as_ref().filter(|_| !transport_stalled).and_then(|t| self.pings.judge(t, cx));
+        // A maximum age says nothing about the peer: it holds after a stall as well.
+        transport
+            .or_else(|| policy.application.as_ref().filter(|_| !application_stalled).and_then(|a| self.application_verdict(a, cx)))
+            .or_else(|| self.lifetime_verdict(policy, cx))
+    }
+
+    fn application_verdict(&self, app: &Application, cx: &Ctx) -> Option<Outcome> {
+        let asked = app.ask.as_ref().and_then(|ask| self.heartbeats.judge(app, ask, cx));
+        asked.or_else(|| self.heard.judge(app, cx))
+    }
+
+    fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
+        let deadline = self.lifetime_ends(&policy.limits);
+        let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, cx.last_byte);
+        (cx.now.at >= deadline).then_some(Outcome::Close(Verdict { deadline, ..verdict }))
+    }
+
+    fn beat<S: Sink>(&mut self, app: &Application, beats: &mut Beats, cx: &Ctx, stalled: bool, out: &mut S) -> Option<Outcome> {
+        if stalled {
+            self.heard = Heard::from(cx.now.at);
+        }
+        let ask = app.ask.as_ref()?;
+        if stalled {
+            self.heartbeats.stalled(ask, beats, cx, out);
+            return None;
+        }
+        self.heartbeats.beat(app, ask, beats, cx, out)
+    }
+
+    // How it ends.
+
+    fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {
+        match outcome {
+            Outcome::Close(verdict) => self.close(policy, verdict, out),
+            Outcome::Abort(verdict) => {
+                self.phase = Phase::Ended;
+                out.action(Action::Abort(verdict));
+            }
+        }
+    }
+
+    fn close<S: Sink>(&mut self, policy: &Policy, verdict: Verdict, out: &mut S) {
+        self.phase = Phase::Closing;
+        self.ends_at = verdict.now.after(self.close_timeout(policy, &verdict));
+        out.action(Action::Close(verdict));
+    }
+
+    /// Shorter where the transport plane gave up a peer that sent no byte at all for twice the timeout (SPEC §4.1).
+    fn close_timeout(&self, policy: &Policy, verdict: &Verdict) -> Span {
+        let limit = policy.limits.close_timeout;
+        let strict = policy.transport.as_ref().filter(|t| t.profile == Profile::Strict);
+        match strict {
+            Some(t) if verdict.kind.is_silence() && verdict.plane == Plane::Transport => {
+                let dead = verdict.now.since(self.last_byte) >= t.timeout.times(2);
+                if dead { limit.min(CLOSE_TIMEOUT_SHORT) } else { limit }
+            }
+            _ => limit,
+        }
+    }
+
+    pub(super) fn close_plain<S: Sink>(
+        &mut self,
+        policy: &Policy,
+        kind: VerdictKind,
+        code: Option<u16>,
+        reason: &'static str,
+        now: Now,
+        out: &mut S,
+    ) {
+        self.close(policy, Verdict::plain(kind, code, reason, now.at, self.last_byte), out);
+    }
+
+    pub(super) fn abort<S: Sink>(&mut self, kind: VerdictKind, now: Now, out: &mut S) {
+        self.phase = Phase::Ended;
+        out.action(Action::Abort(Verdict { deadline: self.ends_at, ..Verdict::plain(kind, None, "", now.at, self.last_byte) }));
+    }
+}
+
+/// How late a tick may be for the transport plane; only `strict` looks (SPEC §3, "which rules a profile follows").
+fn transport_stall_after(policy: &Policy) -> Span {
+    policy.transport.as_ref().filter(|t| t.profile == Profile::Strict).map_or(Span::MAX, |t| t.stall_after)
+}
+
+fn application_stall_after(policy: &Policy) -> Span {
+    let Some(app) = &policy.application else {
+        return Span::MAX;
+    };
+    match (&app.ask, &app.listen) {
+        (Some(ask), _) if ask.counts == Counts::Queued => Span::MAX,
+        (Some(ask), _) => ask.stall_after,
+        (None, Some(listen)) => STALL_AFTER_MAX.min(listen.limit),
+        (None, None) => STALL_AFTER_MAX,
+    }
+}

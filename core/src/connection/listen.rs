@@ -1,0 +1,97 @@
+//! The application plane: what we expect of the peer.
+
+use super::{Ctx, Outcome};
+use crate::event::{Plane, Verdict, VerdictKind};
+use crate::policy::{Application, Listen, ListenFor, Policy};
+use crate::time::Instant;
+
+/// What is known of what the peer sends by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    /// When that came which we listen for.
+    at: Instant,
+    /// When the last heartbeat came.
+    heartbeat_at: Instant,
+    /// When the last data came.
+    data_at: Instant,
+}
+
+/// Something of the peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    Bytes,
+    Ping,
+    /// An answer to a heartbeat of ours.
+    Answer,
+    Data,
+    Heartbeat,
+}
+
+impl Heard {
+    /// Everything begins at `now`.
+    pub(super) const fn from(now: Instant) -> Self {
+        Heard { at: now, heartbeat_at: now, data_at: now }
+    }
+
+    /// The peer gave a sign.
+    pub(super) fn sign(&mut self, app: &Application, sign: Sign, now: Instant) {
+        match sign {
+            Sign::Heartbeat => self.heartbeat_at = now,
+            Sign::Data => self.data_at = now,
+            Sign::Bytes | Sign::Ping | Sign::Answer => {}
+        }
+        if app.listen.is_some_and(|l| counts(l.evidence, sign)) {
+            self.at = now;
+        }
+    }
+
+    pub(super) fn deadline(&self, app: &Application, cx: &Ctx) -> Instant {
+        if cx.unread {
+            return Instant::NEVER;
+        }
+        self.silence_at(app).min(self.feed_stalls_at(app))
+    }
+
+    fn silence_at(&self, app: &Application) -> Instant {
+        app.listen.map_or(Instant::NEVER, |Listen { limit, .. }| self.at.after(limit))
+    }
+
+    /// Heartbeats flow, data does not.
+    fn feed_stalls_at(&self, app: &Application) -> Instant {
+        match app.feed_timeout {
+            Some(timeout) if self.heartbeat_at > self.data_at => self.data_at.after(timeout),
+            _ => Instant::NEVER,
+        }
+    }
+
+    pub(super) fn judge(&self, app: &Application, cx: &Ctx) -> Option<Outcome> {
+        if cx.unread {
+            return None;
+        }
+        let (silence, feed) = (self.silence_at(app), self.feed_stalls_at(app));
+        if cx.now.at >= silence {
+            let kind = if cx.last_byte > self.at { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent };
+            let reason = if app.close_code.is_some() { "heartbeat timeout" } else { "" };
+            return Some(Outcome::Close(self.verdict(kind, app.close_code, reason, silence, cx)));
+        }
+        if cx.now.at >= feed {
+            return Some(Outcome::Close(self.verdict(VerdictKind::FeedStalled, Some(Policy::FEED_CODE), "feed stalled", feed, cx)));
+        }
+        None
+    }
+
+    fn verdict(&self, kind: VerdictKind, code: Option<u16>, reason: &'static str, deadline: Instant, cx: &Ctx) -> Verdict {
+        let last_answer = Some(self.heartbeat_at).filter(|at| *at > cx.opened);
+        Verdict { plane: Plane::Application, deadline, last_answer, ..Verdict::plain(kind, code, reason, cx.now.at, cx.last_byte) }
+    }
+}
+
+/// Whether `sign` is what we listen for.
+fn counts(evidence: ListenFor, sign: Sign) -> bool {
+    match evidence {
+        ListenFor::Bytes => true,
+        ListenFor::Messages => matches!(sign, Sign::Answer | Sign::Data | Sign::Heartbeat),
+        ListenFor::Heartbeats => sign == Sign::Heartbeat,
+        ListenFor::Pings => sign == Sign::Ping,
+    }
+}

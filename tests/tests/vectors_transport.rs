@@ -1,0 +1,404 @@
+//! The vectors of the transport plane, in virtual time: `strict` and every profile.
+
+use std::time::Duration;
+
+use wsbeat_core::connection::Phase;
+use wsbeat_core::event::{Action, Counter, Input, Note, Payload, VerdictKind};
+use wsbeat_core::policy::{Answers, Evidence, Plan, Policy, PolicyConfig, Profile};
+use wsbeat_core::time::Span;
+use wsbeat_tests::drive::{Drive, secs};
+
+fn s(secs: u64) -> Option<Duration> {
+    Some(Duration::from_secs(secs))
+}
+
+fn strict() -> PolicyConfig {
+    PolicyConfig { profile: Some(Profile::Strict), first_ping: s(15), ..PolicyConfig::default() }
+}
+
+fn profile(profile: Profile, interval: Option<Duration>, timeout: Option<Duration>) -> Policy {
+    let config = PolicyConfig { profile: Some(profile), ping_interval: interval, ping_timeout: timeout, ..PolicyConfig::default() };
+    config.check(Plan::default()).unwrap()
+}
+
+fn check(config: PolicyConfig) -> Policy {
+    config.check(Plan::default()).unwrap()
+}
+
+#[test]
+fn strict_closes_a_peer_that_was_silent_from_the_start() {
+    let mut d = Drive::open(check(strict()));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 15, close 4408 35, abort 40");
+    let v = d.verdict().unwrap();
+    assert_eq!((v.kind, v.reason, v.unanswered), (VerdictKind::PeerSilent, "heartbeat timeout", 1));
+    assert_eq!((v.written, v.deadline, v.last_answer), (Some(secs(15.0)), secs(35.0), None));
+}
+
+#[test]
+fn strict_lets_a_peer_live_that_answers_with_empty_pongs() {
+    let mut d = Drive::open(check(strict()));
+    for k in 0..50 {
+        d.at(15.001 + 20.0 * f64::from(k), Input::Pong(Payload::Empty));
+    }
+    assert_eq!(d.phase(), Phase::Open);
+    assert_eq!(d.actions.len(), 50);
+}
+
+#[test]
+fn strict_lets_a_peer_live_that_sends_and_never_answers_and_counts_its_pings() {
+    let mut d = Drive::open(check(strict()));
+    for k in 1..100 {
+        d.at(10.0 * f64::from(k), Input::Bytes(1));
+    }
+    assert_eq!(d.phase(), Phase::Open);
+    assert!(d.connection().status(wsbeat_core::event::Plane::Transport).unanswered > 40);
+}
+
+#[test]
+fn strict_counts_the_timeout_from_the_oldest_ping_after_the_last_byte() {
+    let mut d = Drive::open(check(strict()));
+    d.at(16.0, Input::Bytes(2)).at(36.0, Input::Bytes(2)).run(100.0);
+    assert_eq!(d.log(), "ping 15, ping 35, ping 55, close 4408 75, abort 80");
+}
+
+#[test]
+fn strict_aborts_where_the_transport_takes_no_byte_for_twice_the_timeout() {
+    let mut d = Drive::open(check(strict()));
+    d.at(15.1, Input::Bytes(10));
+    let pong = Input::Pong(d.last_ping());
+    d.input(pong).run(29.0);
+    d.writable = false;
+    d.run(200.0);
+    assert_eq!(d.log(), "ping 15, ping 35, abort 75");
+    assert_eq!(d.verdict().unwrap().kind, VerdictKind::WriteStalled);
+}
+
+#[test]
+fn strict_sees_progress_in_a_byte_every_half_minute() {
+    let mut d = Drive::open(check(strict()));
+    d.at(15.1, Input::Pong(Payload::Empty));
+    d.writable = false;
+    for k in 1..30 {
+        d.at(30.0 * f64::from(k), Input::Wrote(1));
+    }
+    assert_eq!(d.log(), "ping 15, ping 35");
+}
+
+#[test]
+fn strict_saves_a_peer_whose_pong_comes_exactly_at_the_deadline() {
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
+    let mut d = Drive::open(check(config));
+    d.at(15.0, Input::Bytes(0)).run(15.0);
+    let pong = Input::Pong(d.last_ping());
+    d.at(35.0, pong).run(35.0);
+    assert_eq!(d.log(), "ping 15, ping 35");
+}
+
+#[test]
+fn strict_wants_the_right_pong_where_only_pongs_are_evidence() {
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ..strict() };
+    let mut d = Drive::open(check(config.clone()));
+    d.at(16.0, Input::Pong(Payload::Eight(1))).at(17.0, Input::Bytes(5)).at(18.0, Input::Data).run(60.0);
+    assert_eq!(d.log(), "ping 15, deliver 18, close 4408 35, abort 40");
+    assert_eq!(d.verdict().unwrap().kind, VerdictKind::PeerSlow);
+
+    let mut d = Drive::open(check(PolicyConfig { answers: Some(Answers::Any), ..config }));
+    d.at(16.0, Input::Pong(Payload::Eight(1))).run(36.0);
+    assert_eq!(d.phase(), Phase::Open);
+}
+
+#[test]
+fn strict_resolves_the_answered_ping_and_all_older_ones() {
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ping_interval: s(5), ping_timeout: s(30), ..strict() };
+    let mut d = Drive::open(check(config));
+    d.run(21.0);
+    let pings: Vec<Payload> = d.actions.iter().filter_map(|(_, a)| if let Action::Ping(p) = a { Some(*p) } else { None }).collect();
+    assert_eq!(pings.len(), 2);
+    d.at(21.0, Input::Pong(pings[1])).at(22.0, Input::Pong(pings[0]));
+    assert_eq!(d.connection().status(wsbeat_core::event::Plane::Transport).srtt, Some(Span::from_secs(1)));
+    d.run(60.0);
+    assert_eq!(d.verdict().unwrap().deadline, secs(55.0), "the ping of 25 is the oldest unanswered");
+}
+
+#[test]
+fn strict_stops_pinging_at_four_undischarged_pings() {
+    let config = PolicyConfig { ping_interval: s(5), ping_timeout: s(60), ..strict() };
+    let mut d = Drive::open(check(config));
+    d.run(200.0);
+    assert_eq!(d.log(), "ping 15, ping 20, ping 25, ping 30, close 4408 75, abort 80");
+}
+
+#[test]
+fn strict_draws_the_first_ping_from_the_second_half_of_the_interval() {
+    let mut seen = vec![];
+    for serial in 0..500 {
+        let d = Drive::open_at(check(PolicyConfig { first_ping: None, ..strict() }), secs(0.0), serial);
+        assert!(d.deadline() >= secs(10.0) && d.deadline() < secs(20.0), "{:?}", d.deadline());
+        seen.push(d.deadline());
+    }
+    seen.sort();
+    seen.dedup();
+    assert!(seen.len() > 490);
+}
+
+#[test]
+fn a_stall_of_the_host_judges_nobody_and_starts_anew() {
+    let mut d = Drive::open(check(strict()));
+    d.run(16.0).jump(120.0);
+    assert_eq!(d.log(), "ping 15, note 120, ping 120");
+    assert!(matches!(d.actions[1].1, Action::Note(Note::Stalled { lateness }) if lateness == Span::from_secs(85)));
+    // The grid stays: 135 is due; what was unanswered has a whole timeout from 120 on.
+    d.run(200.0);
+    assert_eq!(d.log(), "ping 15, note 120, ping 120, ping 135, close 4408 140, abort 141");
+}
+
+#[test]
+fn a_short_close_timeout_is_for_peers_without_a_byte_in_twice_the_timeout() {
+    let config = PolicyConfig { first_ping: s(25), ..strict() };
+    let mut d = Drive::open(check(config));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 25, close 4408 45, abort 46");
+}
+
+#[test]
+fn a_new_interval_goes_on_from_the_first_ping() {
+    let mut d = Drive::open(check(strict()));
+    d.at(20.0, Input::Bytes(1));
+    d.policy = check(PolicyConfig { ping_interval: s(7), ..strict() });
+    d.input(Input::Reconfigured).run(29.0);
+    assert_eq!(d.log(), "ping 15, ping 22, ping 29");
+}
+
+#[test]
+fn the_peers_close_is_echoed_and_only_the_end_of_the_stream_comes_before_the_deadline() {
+    let mut d = Drive::open(check(strict()));
+    d.at(3.0, Input::PeerClose(1000)).at(4.0, Input::PeerClose(1000)).run(50.0);
+    assert_eq!(d.log(), "close 1000 3, abort 8");
+    let mut d = Drive::open(check(strict()));
+    d.at(3.0, Input::PeerClose(0)).at(4.0, Input::Lost).run(50.0);
+    assert_eq!(d.log(), "close 3");
+}
+
+#[test]
+fn after_our_close_nothing_extends_the_deadline_and_the_peers_close_ends_it() {
+    let mut d = Drive::open(check(strict()));
+    d.at(3.0, Input::UserClose(1000)).at(4.0, Input::Data).at(5.0, Input::Bytes(9)).run(50.0);
+    assert_eq!(d.log(), "close 1000 3, abort 8");
+    let mut d = Drive::open(check(strict()));
+    d.at(3.0, Input::UserClose(1000)).at(4.0, Input::PeerClose(1000)).run(50.0);
+    assert_eq!((d.log().as_str(), d.phase()), ("close 1000 3", Phase::Ended));
+}
+
+#[test]
+fn a_lifetime_ends_within_a_tenth_of_its_length() {
+    for serial in 0..100 {
+        let policy = check(PolicyConfig { max_lifetime: s(100), ..PolicyConfig::default() });
+        let mut d = Drive::open_at(policy, secs(0.0), serial);
+        assert!(d.deadline() >= secs(90.0) && d.deadline() < secs(110.0));
+        d.run(120.0);
+        let v = d.verdict().unwrap();
+        assert_eq!((v.kind, v.code, v.reason), (VerdictKind::Lifetime, Some(1012), "please reconnect"));
+    }
+}
+
+#[test]
+fn tornado_6_4_pings_5_10_and_closes_at_15_on_exact_ticks() {
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), s(10)));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 5, ping 10, close 15, abort 20");
+    let v = d.verdict().unwrap();
+    assert_eq!((v.code, v.written, v.unanswered), (None, Some(secs(5.0)), 2));
+}
+
+#[test]
+fn tornado_6_4_closes_a_beat_earlier_where_ticks_are_late() {
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), s(10)));
+    d.jump(5.001).jump(10.001);
+    assert_eq!(d.log(), "ping 5.001, close 10.001");
+}
+
+#[test]
+fn tornado_6_4_waits_three_intervals_or_half_a_minute_by_default() {
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), None));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 5, ping 10, ping 15, ping 20, ping 25, ping 30, close 35, abort 40");
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), None));
+    for k in 1..=6 {
+        d.jump(5.0 * f64::from(k) + 0.001);
+    }
+    assert_eq!(d.log(), "ping 5.001, ping 10.001, ping 15.001, ping 20.001, ping 25.001, close 30.001");
+}
+
+#[test]
+fn tornado_6_4_counts_from_the_last_pong() {
+    for k in 1..5 {
+        let mut d = Drive::open(profile(Profile::Tornado64, s(5), s(10)));
+        for ping in 1..=k {
+            d.at(5.0 * f64::from(ping) + 2.0, Input::Pong(Payload::Empty));
+        }
+        d.run(100.0);
+        let end = 5.0 * f64::from(k);
+        assert!(d.log().ends_with(&format!("ping {}, ping {}, close {}, abort {}", end + 5.0, end + 10.0, end + 15.0, end + 20.0)));
+    }
+}
+
+#[test]
+fn tornado_6_4_has_its_own_guard_against_a_host_that_slept() {
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), s(10)));
+    d.run(5.0).jump(40.0);
+    assert_eq!(d.log(), "ping 5, ping 40");
+}
+
+#[test]
+fn tornado_6_4_with_a_timeout_of_zero_closes_at_the_first_tick() {
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), Some(Duration::ZERO)));
+    d.run(6.0);
+    assert_eq!(d.log(), "close 5");
+}
+
+#[test]
+fn tornado_6_4_takes_any_pong_also_a_user_pings_and_an_unsolicited_one() {
+    let mut d = Drive::open(profile(Profile::Tornado64, s(5), s(10)));
+    d.at(4.0, Input::UserPing);
+    for k in 1..20 {
+        d.at(4.5 + 5.0 * f64::from(k), Input::Pong(Payload::Other));
+    }
+    assert_eq!(d.phase(), Phase::Open);
+}
+
+#[test]
+fn tornado_6_5_closes_a_timeout_after_its_ping() {
+    let mut d = Drive::open(profile(Profile::Tornado65, s(5), None));
+    d.run(50.0);
+    assert_eq!(d.log(), "ping 5, close 1000 10, abort 15");
+    assert_eq!(d.verdict().unwrap().reason, "ping timed out");
+    let mut d = Drive::open(profile(Profile::Tornado65, s(5), s(2)));
+    d.run(50.0);
+    assert_eq!(d.log(), "ping 5, close 1000 7, abort 12");
+}
+
+#[test]
+fn tornado_6_5_cuts_a_timeout_longer_than_the_interval_with_a_note() {
+    let mut d = Drive::open(profile(Profile::Tornado65, s(5), s(10)));
+    d.run(50.0);
+    assert_eq!(d.log(), "note 0, ping 5, close 1000 10, abort 15");
+    let clamped = Note::Clamped { from: Span::from_secs(10), to: Span::from_secs(5) };
+    assert_eq!(d.actions[0].1, Action::Note(clamped));
+}
+
+#[test]
+fn tornado_6_5_keeps_an_interval_between_pings_with_a_good_peer() {
+    for timeout in [None, s(2), s(10), Some(Duration::ZERO)] {
+        let mut d = Drive::open(profile(Profile::Tornado65, s(5), timeout));
+        for k in 1..=20 {
+            d.at(5.0 * f64::from(k) + 0.25, Input::Pong(Payload::Empty));
+        }
+        let pings: Vec<f64> =
+            d.actions.iter().filter(|(_, a)| matches!(a, Action::Ping(_))).map(|(at, _)| at.as_nanos() as f64 / 1e9).collect();
+        let exact: Vec<f64> = (1..=20).map(|k| 5.0 * f64::from(k)).collect();
+        assert_eq!(pings, exact, "timeout {timeout:?}");
+    }
+}
+
+#[test]
+fn tornado_6_5_with_a_timeout_of_zero_never_checks() {
+    let mut d = Drive::open(profile(Profile::Tornado65, s(5), Some(Duration::ZERO)));
+    d.run(500.0);
+    assert_eq!((d.phase(), d.actions.len()), (Phase::Open, 100));
+}
+
+#[test]
+fn websockets_pings_at_20_and_closes_at_40_with_1011() {
+    let mut d = Drive::open(profile(Profile::Websockets, None, None));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 20, close 1011 40, abort 45");
+    assert_eq!(d.verdict().unwrap().reason, "keepalive ping timeout");
+    assert!(matches!(d.last_ping(), Payload::Four(_)));
+}
+
+#[test]
+fn websockets_sends_a_ping_that_is_due_on_the_pong() {
+    let mut d = Drive::open(profile(Profile::Websockets, s(5), s(20)));
+    d.run(5.0);
+    let pong = Input::Pong(d.last_ping());
+    d.at(12.0, pong).run(13.0);
+    assert_eq!(d.log(), "ping 5, ping 12");
+    let pong = Input::Pong(d.last_ping());
+    d.at(13.0, pong).run(17.0);
+    assert_eq!(d.log(), "ping 5, ping 12, ping 17");
+}
+
+#[test]
+fn ws_recipe_terminates_at_the_first_miss() {
+    let mut d = Drive::open(profile(Profile::WsRecipe, None, None));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 30, abort 60");
+    let mut d = Drive::open(profile(Profile::WsRecipe, None, None));
+    d.at(59.0, Input::Pong(Payload::Empty)).run(100.0);
+    assert_eq!(d.log(), "ping 30, ping 60, abort 90");
+}
+
+#[test]
+fn uwebsockets_pings_shortly_before_the_idle_timeout_and_any_byte_counts() {
+    let mut d = Drive::open(profile(Profile::UWebSockets, None, None));
+    d.run(200.0);
+    assert_eq!(d.log(), "ping 112, abort 120");
+    let mut d = Drive::open(profile(Profile::UWebSockets, None, None));
+    d.at(100.0, Input::Bytes(1)).at(213.0, Input::Bytes(1)).run(340.0);
+    assert_eq!(d.log(), "ping 212, ping 325, abort 333");
+}
+
+#[test]
+fn gorilla_chat_waits_for_pongs_alone() {
+    let mut d = Drive::open(profile(Profile::GorillaChat, None, None));
+    d.at(50.0, Input::Data).run(200.0);
+    assert_eq!(d.log(), "deliver 50, ping 54, abort 60");
+    let mut d = Drive::open(profile(Profile::GorillaChat, None, None));
+    d.at(55.0, Input::Pong(Payload::Empty)).run(200.0);
+    assert_eq!(d.log(), "ping 54, ping 108, abort 115");
+}
+
+#[test]
+fn a_flood_of_pings_is_closed_whatever_the_profile_and_a_ping_a_second_never() {
+    for policy in [Policy::off(), check(strict()), profile(Profile::Tornado65, s(5), None)] {
+        let mut d = Drive::open(policy.clone());
+        for k in 0..100 {
+            d.at(f64::from(k) / 100.0, Input::Ping);
+        }
+        let v = d.verdict().unwrap();
+        assert_eq!((v.kind, v.code, v.reason), (VerdictKind::TooManyPings, Some(1008), "too many pings"));
+        assert!(v.now < secs(1.0));
+        let mut d = Drive::open(policy);
+        for k in 0..4 {
+            d.at(f64::from(k), Input::Ping);
+        }
+        assert_eq!(d.phase(), Phase::Open);
+    }
+}
+
+#[test]
+fn strict_counts_what_is_no_answer() {
+    struct Counting(Vec<Counter>);
+    impl wsbeat_core::event::Sink for Counting {
+        fn action(&mut self, _: Action) {}
+        fn count(&mut self, counter: Counter) {
+            self.0.push(counter);
+        }
+    }
+    use wsbeat_core::{connection::Connection, rng::Chance, time::Now};
+    let policy = check(strict());
+    let now = Now::new(secs(0.0), 0);
+    let (mut c, mut out) = (Connection::accepted(&policy, now, Chance::new(1, 1)), Counting(vec![]));
+    for input in [
+        Input::Opened,
+        Input::Pong(Payload::Empty),
+        Input::Pong(Payload::Other),
+        Input::UserPing,
+        Input::Pong(Payload::Other),
+        Input::Pong(Payload::Eight(9)),
+    ] {
+        let _ = c.step(&policy, now, input, &mut out);
+    }
+    assert_eq!(out.0, [Counter::PongsEmpty, Counter::PongsUnsolicited, Counter::PongsUser, Counter::PongsUnsolicited]);
+}
