@@ -43,16 +43,13 @@ fn the_articles_heartbeat_server_keeps_our_client() {
 
 #[test]
 fn python_websockets_and_node_ws_keep_our_client_on_pings() {
-    at_once(
-        [(Program::WebsocketsServer, &["--timeout", "0.3"][..]), (Program::WsServer, &[])],
-        |(server, timeout)| {
-            let Some((_, log, outcome)) = connected(server, timeout, &["--dialect", "none", "--for", WHILE]) else {
-                return;
-            };
-            assert_ended_well(&outcome);
-            assert_pings_answered(&log, 4);
-        },
-    );
+    at_once([(Program::WebsocketsServer, &["--timeout", "0.3"][..]), (Program::WsServer, &[])], |(server, timeout)| {
+        let Some((_, log, outcome)) = connected(server, timeout, &["--dialect", "none", "--for", WHILE]) else {
+            return;
+        };
+        assert_ended_well(&outcome);
+        assert_pings_answered(&log, 4);
+    });
 }
 
 #[test]
@@ -91,9 +88,7 @@ fn tornado_6_6_drops_our_mute_client_a_timeout_after_its_ping() {
     assert_eq!((log.count("pong"), log.count("ping-sent")), (0, 1), "in\n{log}");
     let close = log.all("close-sent")[0];
     assert_eq!(close.close(), (None, "ping timed out"), "Tornado makes it 1000 on the wire\n{log}");
-    stage
-        .tolerance(&[&log])
-        .assert_due_in_steps(close, log.opening().after(2.0 * PERIOD_S), 2);
+    stage.tolerance(&[&log]).assert_due_in_steps(close, log.opening().after(2.0 * PERIOD_S), 2);
 }
 
 #[test]
@@ -129,30 +124,15 @@ fn answering_1_3_periods_late_is_kept_by_the_documented_rule() {
         };
         assert_ended_well(&outcome);
         let answers = log.all("answer");
-        assert!(
-            answers.len() >= 4 && answers.iter().all(|answer| answer.flag("matched")),
-            "in\n{log}"
-        );
+        assert!(answers.len() >= 4 && answers.iter().all(|answer| answer.flag("matched")), "in\n{log}");
     });
 }
 
 #[test]
 fn python_websockets_drops_our_mute_client_on_both_planes() {
     let cases = [
-        (
-            "ping",
-            "none",
-            &["open", "ping-sent", "close-sent"][..],
-            1011,
-            "keepalive ping timeout",
-        ),
-        (
-            "heartbeat",
-            "auto",
-            &["open", "heartbeat", "heartbeat", "close-sent"],
-            4408,
-            "heartbeat timeout",
-        ),
+        ("ping", "none", &["open", "ping-sent", "close-sent"][..], 1011, "keepalive ping timeout"),
+        ("heartbeat", "auto", &["open", "heartbeat", "heartbeat", "close-sent"], 4408, "heartbeat timeout"),
     ];
     at_once(cases, |(mode, dialect, order, code, reason)| {
         let server = ["--mode", mode, "--timeout", "0.3"];
@@ -185,12 +165,8 @@ fn node_ws_drops_our_mute_client_on_both_planes() {
 
 #[test]
 fn every_server_answers_our_pings() {
-    let servers = [
-        Program::PingServer(Generation::First),
-        Program::PingServer(Generation::Second),
-        Program::WebsocketsServer,
-        Program::WsServer,
-    ];
+    let servers =
+        [Program::PingServer(Generation::First), Program::PingServer(Generation::Second), Program::WebsocketsServer, Program::WsServer];
     let Some(stage) = Stage::with_wsbeat("wsbeat ping", &servers) else {
         return;
     };
@@ -224,24 +200,15 @@ fn assert_ended_well(outcome: &Outcome) {
 #[track_caller]
 fn assert_pings_answered(log: &Log, count: usize) {
     let (pings, pongs) = (log.all("ping-sent"), log.all("pong"));
-    assert!(
-        pongs.len() >= count && pings.len() - pongs.len() <= 1,
-        "{count} pings and a pong for each in\n{log}"
-    );
-    assert!(
-        pings.iter().zip(&pongs).all(|(ping, pong)| ping.text("data") == pong.text("data")),
-        "in\n{log}"
-    );
+    assert!(pongs.len() >= count && pings.len() - pongs.len() <= 1, "{count} pings and a pong for each in\n{log}");
+    assert!(pings.iter().zip(&pongs).all(|(ping, pong)| ping.text("data") == pong.text("data")), "in\n{log}");
 }
 
 /// Every heartbeat but perhaps one on its way at the end was answered with its own token, and the summary counts them.
 #[track_caller]
 fn assert_all_matched(log: &Log, outcome: &Outcome) {
     let (heartbeats, answers) = (log.count("heartbeat"), log.all("answer"));
-    assert!(
-        heartbeats >= 5 && answers.len() + 1 >= heartbeats,
-        "an answer for each heartbeat in\n{log}"
-    );
+    assert!(heartbeats >= 5 && answers.len() + 1 >= heartbeats, "an answer for each heartbeat in\n{log}");
     assert!(answers.iter().all(|answer| answer.flag("matched")), "in\n{log}");
     let counted = format!("{0} pings, {0} answered, closed 1000", answers.len());
     assert_eq!(outcome.summary(), counted, "in\n{log}");

@@ -22,33 +22,15 @@ fn the_articles_ping_pair_lives_and_sends_timestamp_pings() {
         let client = stage.client(client, &server.url(), &[]).stop_after("answer", 8);
         let server = server.stop().until("pong", 8);
 
-        client.assert_order(
-            &["open"]
-                .into_iter()
-                .chain(["ping", "answer"].into_iter().cycle().take(16))
-                .collect::<Vec<_>>(),
-        );
+        client.assert_order(&["open"].into_iter().chain(["ping", "answer"].into_iter().cycle().take(16)).collect::<Vec<_>>());
         client.assert_alive();
         let (empty, timestamps): (Vec<_>, Vec<_>) = client.all("ping").into_iter().partition(|ping| ping.text("data").is_empty());
         assert_eq!((empty.len(), timestamps.len()), (4, 4));
-        assert!(
-            timestamps.iter().all(|ping| ping.text("data").len() == 2 * 13),
-            "thirteen bytes\n{client}"
-        );
-        assert!(
-            server
-                .all("ping-sent")
-                .iter()
-                .zip(server.all("pong"))
-                .all(|(ping, pong)| ping.text("data") == pong.text("data"))
-        );
+        assert!(timestamps.iter().all(|ping| ping.text("data").len() == 2 * 13), "thirteen bytes\n{client}");
+        assert!(server.all("ping-sent").iter().zip(server.all("pong")).all(|(ping, pong)| ping.text("data") == pong.text("data")));
 
         let tolerance = stage.tolerance(&[&client, &server]);
-        let sent: Vec<_> = server
-            .all("ping-sent")
-            .into_iter()
-            .filter(|ping| ping.text("data").is_empty())
-            .collect();
+        let sent: Vec<_> = server.all("ping-sent").into_iter().filter(|ping| ping.text("data").is_empty()).collect();
         match generation {
             Generation::First => tolerance.assert_on_grid(&sent, server.opening(), PERIOD_S),
             Generation::Second => tolerance.assert_chained(&sent, server.opening(), PERIOD_S),
@@ -74,9 +56,7 @@ fn a_client_of_tornado_6_1_that_dies_is_closed_three_ticks_after_its_last_answer
     };
     log.assert_closed(None, "");
     log.assert_order(&["open", "ping", "answer", "ping", "answer", "ping", "ping", "close"]);
-    stage
-        .tolerance(&[&log])
-        .assert_due(log.one("close"), log.opening().after(4.0 * PERIOD_S));
+    stage.tolerance(&[&log]).assert_due(log.one("close"), log.opening().after(4.0 * PERIOD_S));
 }
 
 /// Settings that kill every healthy client, and so must the profile.
@@ -128,12 +108,7 @@ fn the_articles_heartbeat_pair_lives_and_every_answer_matches() {
         let server = stage.server(server, &["--interval", PERIOD]);
         let client = stage.client(client, &server.url(), &[]).stop_after("answer", 5);
         let server = server.stop().until("answer", 5);
-        client.assert_order(
-            &["open"]
-                .into_iter()
-                .chain(["heartbeat", "answer"].into_iter().cycle().take(10))
-                .collect::<Vec<_>>(),
-        );
+        client.assert_order(&["open"].into_iter().chain(["heartbeat", "answer"].into_iter().cycle().take(10)).collect::<Vec<_>>());
         client.assert_alive();
         assert_eq!(tokens(&client, "heartbeat"), tokens(&server, "answer"));
         let tolerance = stage.tolerance(&[&client, &server]);
@@ -218,10 +193,7 @@ fn python_websockets_pings_and_closes_with_1011() {
     let log = stage.client(programs[1], &server.url(), &["--answers", "1"]).ended_within(LIMIT);
     log.assert_order(&["open", "ping", "answer", "ping", "close"]);
     log.assert_closed(Some(1011), "keepalive ping timeout");
-    assert!(
-        log.all("ping").iter().all(|ping| ping.text("data").len() == 2 * 4),
-        "four bytes\n{log}"
-    );
+    assert!(log.all("ping").iter().all(|ping| ping.text("data").len() == 2 * 4), "four bytes\n{log}");
     let tolerance = stage.tolerance(&[&log]);
     tolerance.assert_chained(&log.all("ping"), log.opening(), PERIOD_S);
     tolerance.assert_due_in_steps(log.one("close"), log.opening().after(2.0 * PERIOD_S + 0.3), 3);
@@ -244,13 +216,7 @@ fn the_recipe_of_node_ws_terminates_after_one_miss() {
 /// What the client of a ping pair saw until its server closed it.
 fn ping_pair(test: &str, generation: Generation, timeout: &str, faults: &[&str]) -> Option<(Stage, Log)> {
     let arguments = ["--interval", PERIOD, "--timeout", timeout];
-    pair(
-        test,
-        Program::PingServer(generation),
-        &arguments,
-        Program::ArticleClient(generation),
-        faults,
-    )
+    pair(test, Program::PingServer(generation), &arguments, Program::ArticleClient(generation), faults)
 }
 
 /// The same for a heartbeat pair.
@@ -272,9 +238,7 @@ fn assert_closed_at_the_boundary(stage: &Stage, log: &Log, answered: u32) {
     assert!((1..=2).contains(&pings), "one ping or two expected in\n{log}");
     log.assert_closed(None, "");
     let ticks = f64::from(answered) + if pings == 1 { 2.0 } else { 3.0 };
-    stage
-        .tolerance(&[log])
-        .assert_due(log.one("close"), log.opening().after(ticks * PERIOD_S));
+    stage.tolerance(&[log]).assert_due(log.one("close"), log.opening().after(ticks * PERIOD_S));
 }
 
 fn tokens(log: &Log, name: &str) -> Vec<Option<u64>> {
@@ -283,8 +247,5 @@ fn tokens(log: &Log, name: &str) -> Vec<Option<u64>> {
 
 /// How many heartbeats of this beat were sent.
 fn reached(log: &Log, beat: &Event) -> usize {
-    log.all("heartbeat")
-        .iter()
-        .filter(|heartbeat| heartbeat.number("token") == beat.number("token"))
-        .count()
+    log.all("heartbeat").iter().filter(|heartbeat| heartbeat.number("token") == beat.number("token")).count()
 }

@@ -7,12 +7,8 @@ use wsbeat_tests::peers::{Generation, Log, Peer, Program, Stage, Tolerance, at_o
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
-const CLIENTS: [Program; 4] = [
-    Program::ArticleClient(Generation::First),
-    Program::ArticleClient(Generation::Second),
-    Program::WebsocketsClient,
-    Program::WsClient,
-];
+const CLIENTS: [Program; 4] =
+    [Program::ArticleClient(Generation::First), Program::ArticleClient(Generation::Second), Program::WebsocketsClient, Program::WsClient];
 const BLOG: &[&str] = &["--dialect", "blog", "--interval", "400ms"];
 const HTX: &[&str] = &["--dialect", "htx-spot-v1", "--interval", "400ms"];
 
@@ -20,18 +16,10 @@ const HTX: &[&str] = &["--dialect", "htx-spot-v1", "--interval", "400ms"];
 fn blog_beats_for_all_together_and_keeps_who_answers() {
     let Some((stage, logs)) = answering(BLOG, "0", 5) else { return };
     assert_heartbeats_and_answers(&stage, &logs, 5);
-    let tokens = |log: &Log| {
-        log.all("heartbeat")
-            .iter()
-            .filter_map(|heartbeat| heartbeat.number("token"))
-            .collect::<Vec<_>>()
-    };
+    let tokens = |log: &Log| log.all("heartbeat").iter().filter_map(|heartbeat| heartbeat.number("token")).collect::<Vec<_>>();
     let newest_first = logs.iter().map(|log| tokens(log)[0]).max().unwrap();
     for log in &logs {
-        assert!(
-            tokens(log).contains(&newest_first),
-            "one token a beat for all, {newest_first} is missing in\n{log}"
-        );
+        assert!(tokens(log).contains(&newest_first), "one token a beat for all, {newest_first} is missing in\n{log}");
     }
 }
 
@@ -63,11 +51,7 @@ fn htx_drops_who_is_silent_at_the_third_beat_and_sends_it_no_heartbeat() {
         log.assert_closed(Some(4408), "heartbeat timeout");
         assert_closed_at_beat(stage.tolerance(&[log]), log, 3);
     }
-    assert_eq!(
-        said.matches("close 4408 peer-silent").count(),
-        CLIENTS.len(),
-        "a verdict for each in\n{said}"
-    );
+    assert_eq!(said.matches("close 4408 peer-silent").count(), CLIENTS.len(), "a verdict for each in\n{said}");
 }
 
 #[test]
@@ -121,9 +105,7 @@ fn twenty_healthy_clients_miss_no_beat_while_one_ignores_the_close_frame() {
         let server = stage.serve(&[arguments, &["--close-timeout", "1s"]].concat());
         let healthy = stage.client(healthy, server.url(), &["--connections", "20"]);
         healthy.wait_for("open", 20);
-        let dead = stage
-            .client(dead, server.url(), &["--answers", "0", "--ignore-close"])
-            .ended_within(LIMIT);
+        let dead = stage.client(dead, server.url(), &["--answers", "0", "--ignore-close"]).ended_within(LIMIT);
         stage.run_for(2.0 * PERIOD_S);
         let healthy = healthy.stop();
         let tolerance = stage.tolerance(&[&healthy, &dead]);
@@ -135,10 +117,7 @@ fn twenty_healthy_clients_miss_no_beat_while_one_ignores_the_close_frame() {
             let log = healthy.of_conn(conn);
             let beats = log.all("heartbeat");
             let until_s = dead.one("end").t_s;
-            assert!(
-                beats.last().is_some_and(|beat| beat.t_s > until_s),
-                "beats to the end of the dead one and beyond\n{log}"
-            );
+            assert!(beats.last().is_some_and(|beat| beat.t_s > until_s), "beats to the end of the dead one and beyond\n{log}");
             tolerance.assert_on_grid(&beats[1..], tolerance.source_of(beats[0]), PERIOD_S);
         }
     });
@@ -166,10 +145,7 @@ fn both_planes_beat_side_by_side_on_one_connection() {
 fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Vec<Log>)> {
     let stage = Stage::with_wsbeat(&arguments.join(" "), &CLIENTS)?;
     let server = stage.serve(arguments);
-    let clients: Vec<_> = CLIENTS
-        .iter()
-        .map(|client| stage.client(*client, server.url(), &["--delay", delay]))
-        .collect();
+    let clients: Vec<_> = CLIENTS.iter().map(|client| stage.client(*client, server.url(), &["--delay", delay])).collect();
     clients.iter().for_each(|client| client.wait_for("answer", count));
     let logs = clients.into_iter().map(Peer::stop).collect();
     Some((stage, logs))
@@ -187,10 +163,7 @@ fn dropped(arguments: &[&str], faults: &[&str]) -> Option<(Stage, Vec<Log>, Stri
 #[track_caller]
 fn assert_heartbeats_and_answers(stage: &Stage, logs: &[Log], count: usize) {
     let tolerance = stage.tolerance(&logs.iter().collect::<Vec<_>>());
-    let order: Vec<_> = ["open"]
-        .into_iter()
-        .chain(["heartbeat", "answer"].into_iter().cycle().take(2 * count))
-        .collect();
+    let order: Vec<_> = ["open"].into_iter().chain(["heartbeat", "answer"].into_iter().cycle().take(2 * count)).collect();
     for log in logs {
         log.until("answer", count).assert_order(&order);
         log.assert_alive();
@@ -204,12 +177,6 @@ fn assert_heartbeats_and_answers(stage: &Stage, logs: &[Log], count: usize) {
 #[track_caller]
 fn assert_closed_at_beat(tolerance: Tolerance, log: &Log, beat: u32) {
     let periods = f64::from(beat - 1);
-    tolerance.assert_due(
-        log.one("close"),
-        tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S),
-    );
-    tolerance.assert_due(
-        log.one("close"),
-        log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S),
-    );
+    tolerance.assert_due(log.one("close"), tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S));
+    tolerance.assert_due(log.one("close"), log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S));
 }

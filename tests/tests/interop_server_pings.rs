@@ -7,12 +7,8 @@ use wsbeat_tests::peers::{Generation, Log, Peer, Program, Stage, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
-const CLIENTS: [Program; 4] = [
-    Program::ArticleClient(Generation::First),
-    Program::ArticleClient(Generation::Second),
-    Program::WebsocketsClient,
-    Program::WsClient,
-];
+const CLIENTS: [Program; 4] =
+    [Program::ArticleClient(Generation::First), Program::ArticleClient(Generation::Second), Program::WebsocketsClient, Program::WsClient];
 
 #[test]
 fn tornado_6_4_pings_on_the_grid_and_keeps_who_answers() {
@@ -23,10 +19,7 @@ fn tornado_6_4_pings_on_the_grid_and_keeps_who_answers() {
     let tolerance = stage.tolerance(&logs.iter().collect::<Vec<_>>());
     for log in &logs {
         assert_pings_and_answers(log, 5);
-        assert!(
-            log.all("ping").iter().all(|ping| ping.text("data").is_empty()),
-            "empty pings expected\n{log}"
-        );
+        assert!(log.all("ping").iter().all(|ping| ping.text("data").is_empty()), "empty pings expected\n{log}");
         tolerance.assert_on_grid(&log.all("ping"), log.opening(), PERIOD_S);
     }
 }
@@ -39,16 +32,11 @@ fn tornado_6_4_drops_who_is_silent_by_either_documented_outcome() {
         return;
     };
     for log in &logs {
-        let (order, ticks): (&[&str], f64) = if log.count("ping") == 1 {
-            (&["open", "ping", "close"], 2.0)
-        } else {
-            (&["open", "ping", "ping", "close"], 3.0)
-        };
+        let (order, ticks): (&[&str], f64) =
+            if log.count("ping") == 1 { (&["open", "ping", "close"], 2.0) } else { (&["open", "ping", "ping", "close"], 3.0) };
         log.assert_order(order);
         log.assert_closed(None, "");
-        stage
-            .tolerance(&[log])
-            .assert_due(log.one("close"), log.opening().after(ticks * PERIOD_S));
+        stage.tolerance(&[log]).assert_due(log.one("close"), log.opening().after(ticks * PERIOD_S));
     }
 }
 
@@ -60,9 +48,7 @@ fn tornado_6_4_drops_who_dies_at_the_tick_that_finds_the_timeout_passed() {
     for log in &logs {
         log.assert_order(&["open", "ping", "answer", "ping", "close"]);
         log.assert_closed(None, "");
-        stage
-            .tolerance(&[log])
-            .assert_due(log.one("close"), log.opening().after(3.0 * PERIOD_S));
+        stage.tolerance(&[log]).assert_due(log.one("close"), log.opening().after(3.0 * PERIOD_S));
     }
 }
 
@@ -88,10 +74,7 @@ fn tornado_6_5_pings_an_interval_apart_and_keeps_who_answers_in_time() {
     let tolerance = stage.tolerance(&logs.iter().collect::<Vec<_>>());
     for log in &logs {
         assert_pings_and_answers(log, 5);
-        assert!(
-            log.all("ping").iter().all(|ping| ping.text("data").is_empty()),
-            "empty pings expected\n{log}"
-        );
+        assert!(log.all("ping").iter().all(|ping| ping.text("data").is_empty()), "empty pings expected\n{log}");
         tolerance.assert_chained(&log.all("ping"), log.opening(), PERIOD_S);
     }
 }
@@ -167,10 +150,7 @@ fn websockets_pings_with_four_bytes_and_drops_with_1011() {
     for log in &logs {
         log.assert_order(&["open", "ping", "answer", "ping", "close"]);
         log.assert_closed(Some(1011), "keepalive ping timeout");
-        assert!(
-            log.all("ping").iter().all(|ping| ping.text("data").len() == 2 * 4),
-            "four bytes expected\n{log}"
-        );
+        assert!(log.all("ping").iter().all(|ping| ping.text("data").len() == 2 * 4), "four bytes expected\n{log}");
         let tolerance = stage.tolerance(&[log]);
         tolerance.assert_chained(&log.all("ping"), log.opening(), PERIOD_S);
         tolerance.assert_due_in_steps(log.one("close"), log.opening().after(2.0 * PERIOD_S + 0.3), 3);
@@ -186,9 +166,7 @@ fn ws_recipe_drops_who_is_silent_without_a_close_frame() {
     for log in &logs {
         log.assert_order(&["open", "ping", "end"]);
         assert_eq!(log.count("close"), 0, "no close frame\n{log}");
-        stage
-            .tolerance(&[log])
-            .assert_on_grid(&[log.one("ping"), log.one("end")], log.opening(), PERIOD_S);
+        stage.tolerance(&[log]).assert_on_grid(&[log.one("ping"), log.one("end")], log.opening(), PERIOD_S);
     }
 }
 
@@ -204,10 +182,7 @@ fn profile<'a>(profile: &'a str, interval: &'a str, timeout: &'a str) -> Vec<&'a
 fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Vec<Log>)> {
     let stage = Stage::with_wsbeat(&arguments.join(" "), &CLIENTS)?;
     let server = stage.serve(arguments);
-    let clients: Vec<_> = CLIENTS
-        .iter()
-        .map(|client| stage.client(*client, server.url(), &["--delay", delay]))
-        .collect();
+    let clients: Vec<_> = CLIENTS.iter().map(|client| stage.client(*client, server.url(), &["--delay", delay])).collect();
     clients.iter().for_each(|client| client.wait_for("answer", count));
     let logs = clients.into_iter().map(Peer::stop).collect();
     Some((stage, logs))
@@ -224,10 +199,7 @@ fn dropped(arguments: &[&str], faults: &[&str]) -> Option<(Stage, Vec<Log>)> {
 
 #[track_caller]
 fn assert_pings_and_answers(log: &Log, count: usize) {
-    let order: Vec<_> = ["open"]
-        .into_iter()
-        .chain(["ping", "answer"].into_iter().cycle().take(2 * count))
-        .collect();
+    let order: Vec<_> = ["open"].into_iter().chain(["ping", "answer"].into_iter().cycle().take(2 * count)).collect();
     log.until("answer", count).assert_order(&order);
     log.assert_alive();
 }

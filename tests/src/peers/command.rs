@@ -22,29 +22,11 @@ fn build() -> Result<PathBuf, String> {
     }
     let target = target_dir()?;
     let test = env::current_exe().map_err(|error| error.to_string())?;
-    let folder = test
-        .ancestors()
-        .nth(2)
-        .and_then(Path::file_name)
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let folder = test.ancestors().nth(2).and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     let profile = if folder == "debug" { "dev" } else { folder.as_str() };
     let cargo = env::var("CARGO").unwrap_or_else(|_| env!("CARGO").to_owned());
     let mut build = Command::new(cargo);
-    build
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "wsbeat",
-            "--bin",
-            "wsbeat",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
-        .arg(&target);
+    build.args(["build", "--quiet", "--package", "wsbeat", "--bin", "wsbeat", "--profile", profile, "--target-dir"]).arg(&target);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     run(&mut build)?;
     Ok(target.join(&folder).join(format!("wsbeat{}", env::consts::EXE_SUFFIX)))
@@ -116,10 +98,6 @@ impl Running {
                 self.process.errors()
             );
         };
-        Outcome {
-            status: status.code(),
-            lines: self.process.lines(),
-            errors: self.process.errors(),
-        }
+        Outcome { status: status.code(), lines: self.process.lines(), errors: self.process.errors() }
     }
 }

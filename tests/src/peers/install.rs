@@ -111,10 +111,7 @@ struct Runtimes {
 /// All of them at once, so that no install disturbs the clock of a test that already runs.
 fn runtimes() -> &'static Runtimes {
     static RUNTIMES: OnceLock<Runtimes> = OnceLock::new();
-    RUNTIMES.get_or_init(|| Runtimes {
-        python: Generation::BOTH.map(install_python),
-        node: install_node(),
-    })
+    RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
 }
 
 fn sources() -> PathBuf {
@@ -124,10 +121,7 @@ fn sources() -> PathBuf {
 /// The target directory, read off the place of the running test: `<target>/<profile>/deps/<test>`.
 pub(super) fn target_dir() -> Result<PathBuf, String> {
     let test = env::current_exe().map_err(|error| format!("the running test has no path: {error}"))?;
-    let target = test
-        .ancestors()
-        .nth(3)
-        .ok_or("the running test lies outside of a target directory")?;
+    let target = test.ancestors().nth(3).ok_or("the running test lies outside of a target directory")?;
     Ok(target.to_path_buf())
 }
 
@@ -146,25 +140,12 @@ fn install_python(generation: Generation) -> Result<Runtime, String> {
     let folder = install_once(&format!("{}-py{}", generation.pins(), version.trim()), &pins, |folder| {
         make_venv(&python, folder)?;
         let mut pip = Command::new(venv_python(folder));
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--disable-pip-version-check",
-            "--requirement",
-        ]);
-        pip.arg(&requirements)
-            .env("PIP_CONSTRAINT", sources().join(BUILD_PINS))
-            .env("TORNADO_EXTENSION", "0");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
+        pip.arg(&requirements).env("PIP_CONSTRAINT", sources().join(BUILD_PINS)).env("TORNADO_EXTENSION", "0");
         run(&mut pip)?;
         run(Command::new(venv_python(folder)).args(["-c", "import tornado.websocket, websocket"])).map(drop)
     })?;
-    Ok(Runtime {
-        interpreter: venv_python(&folder),
-        node_modules: None,
-    })
+    Ok(Runtime { interpreter: venv_python(&folder), node_modules: None })
 }
 
 /// By the `venv` module, or by `virtualenv` where the system ships Python without it.
@@ -196,10 +177,7 @@ fn install_node() -> Result<Runtime, String> {
         let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         run(Command::new("npm").args(npm).current_dir(folder)).map(drop)
     })?;
-    Ok(Runtime {
-        interpreter: PathBuf::from("node"),
-        node_modules: Some(folder.join("node_modules")),
-    })
+    Ok(Runtime { interpreter: PathBuf::from("node"), node_modules: Some(folder.join("node_modules")) })
 }
 
 /// Runs `install` for the folder of these pins unless its stamp says that it is done; other processes wait meanwhile.
@@ -257,7 +235,5 @@ pub(super) fn run(command: &mut Command) -> Result<String, String> {
 
 /// FNV-1a: a stable name for a set of pins, nothing that must withstand anybody.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -23,10 +23,7 @@ impl LagSampler {
     pub(super) fn start() -> Self {
         let shared = Arc::new(Shared::default());
         let seen = Arc::clone(&shared);
-        Self {
-            shared,
-            thread: Some(thread::spawn(move || sample(&seen))),
-        }
+        Self { shared, thread: Some(thread::spawn(move || sample(&seen))) }
     }
 
     pub(super) fn worst_s(&self) -> f64 {
@@ -49,8 +46,6 @@ fn sample(shared: &Shared) {
         let before = Instant::now();
         thread::sleep(STEP);
         let late = before.elapsed().saturating_sub(STEP);
-        shared
-            .worst_ns
-            .fetch_max(u64::try_from(late.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        shared.worst_ns.fetch_max(u64::try_from(late.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }

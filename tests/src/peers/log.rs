@@ -72,10 +72,7 @@ impl Span {
 
     /// The span later by something from `min_s` to `max_s`.
     pub fn after_between(self, min_s: f64, max_s: f64) -> Self {
-        Self {
-            earliest_s: self.earliest_s + min_s,
-            latest_s: self.latest_s + max_s,
-        }
+        Self { earliest_s: self.earliest_s + min_s, latest_s: self.latest_s + max_s }
     }
 }
 
@@ -92,9 +89,7 @@ impl Log {
 
     /// The events of one connection.
     pub fn of_conn(&self, conn: u64) -> Self {
-        Self {
-            events: self.events.iter().filter(|event| event.conn() == Some(conn)).cloned().collect(),
-        }
+        Self { events: self.events.iter().filter(|event| event.conn() == Some(conn)).cloned().collect() }
     }
 
     /// The events up to the `count`-th of this name.
@@ -103,18 +98,9 @@ impl Log {
     /// If there are fewer.
     #[track_caller]
     pub fn until(&self, name: &str, count: usize) -> Self {
-        let nth = self
-            .events
-            .iter()
-            .enumerate()
-            .filter(|(_, event)| event.name == name)
-            .nth(count - 1);
-        let Some((at, _)) = nth else {
-            panic!("{count} of {name:?} expected in\n{self}")
-        };
-        Self {
-            events: self.events[..=at].to_vec(),
-        }
+        let nth = self.events.iter().enumerate().filter(|(_, event)| event.name == name).nth(count - 1);
+        let Some((at, _)) = nth else { panic!("{count} of {name:?} expected in\n{self}") };
+        Self { events: self.events[..=at].to_vec() }
     }
 
     /// The events of this name.
@@ -147,10 +133,7 @@ impl Log {
         let (Some(before), Some(after)) = (self.all("connecting").first().copied(), self.all("open").first().copied()) else {
             panic!("an opening expected in\n{self}");
         };
-        Span {
-            earliest_s: before.t_s,
-            latest_s: after.t_s,
-        }
+        Span { earliest_s: before.t_s, latest_s: after.t_s }
     }
 
     /// Asserts that the events named in `expected` came in exactly this order and number; other names are left out.
@@ -159,12 +142,7 @@ impl Log {
     /// If they did not.
     #[track_caller]
     pub fn assert_order(&self, expected: &[&str]) {
-        let seen: Vec<_> = self
-            .events
-            .iter()
-            .map(|event| event.name.as_str())
-            .filter(|name| expected.contains(name))
-            .collect();
+        let seen: Vec<_> = self.events.iter().map(|event| event.name.as_str()).filter(|name| expected.contains(name)).collect();
         assert_eq!(seen, expected, "in\n{self}");
     }
 
@@ -184,10 +162,7 @@ impl Log {
     #[track_caller]
     pub fn assert_alive(&self) {
         let ended = ["close", "end", "error", "answer-failed", "terminated"];
-        assert!(
-            !self.events.iter().any(|event| ended.contains(&event.name.as_str())),
-            "no end expected in\n{self}"
-        );
+        assert!(!self.events.iter().any(|event| ended.contains(&event.name.as_str())), "no end expected in\n{self}");
     }
 
     /// How late this peer was let run, at worst.
@@ -222,10 +197,7 @@ pub struct Tolerance {
 impl Tolerance {
     /// When `event` happened at its source, as far as its being seen tells.
     pub fn source_of(&self, event: &Event) -> Span {
-        Span {
-            earliest_s: event.t_s - LATE_S - self.lag_s,
-            latest_s: event.t_s,
-        }
+        Span { earliest_s: event.t_s - LATE_S - self.lag_s, latest_s: event.t_s }
     }
 
     /// Asserts that `event` came when it was due.
@@ -246,17 +218,8 @@ impl Tolerance {
         let late_s = event.t_s - due.latest_s;
         let slack_s = f64::from(steps) * (LATE_S + self.lag_s);
         let name = &event.name;
-        assert!(
-            event.t_s >= due.earliest_s - EARLY_S,
-            "{name} came {:.1} ms early",
-            (due.earliest_s - event.t_s) * 1e3
-        );
-        assert!(
-            late_s <= slack_s,
-            "{name} came {:.1} ms late, {:.1} ms allowed",
-            late_s * 1e3,
-            slack_s * 1e3
-        );
+        assert!(event.t_s >= due.earliest_s - EARLY_S, "{name} came {:.1} ms early", (due.earliest_s - event.t_s) * 1e3);
+        assert!(late_s <= slack_s, "{name} came {:.1} ms late, {:.1} ms allowed", late_s * 1e3, slack_s * 1e3);
     }
 
     /// Asserts that the `k`-th of `events` (from 1) came at `k` periods after `opening`.

@@ -29,25 +29,12 @@ impl Process {
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(format!("{name}: no pipes"));
         };
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            stdin,
-            stdout: Reader::start(stdout),
-            stderr: Reader::start(stderr),
-        })
+        Ok(Self { name: name.to_owned(), child, stdin, stdout: Reader::start(stdout), stderr: Reader::start(stderr) })
     }
 
     /// The first line on standard output that `wanted` maps to something.
     pub(super) fn first<T>(&self, wanted: impl FnMut(&str) -> Option<T>) -> Result<T, String> {
-        let nothing = || {
-            format!(
-                "{} did not say it in time; it said\n{}\n{}",
-                self.name,
-                self.lines().join("\n"),
-                self.errors()
-            )
-        };
+        let nothing = || format!("{} did not say it in time; it said\n{}\n{}", self.name, self.lines().join("\n"), self.errors());
         self.stdout.first(WORD_TIMEOUT, wanted).ok_or_else(nothing)
     }
 
@@ -119,10 +106,7 @@ impl Reader {
         let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
         let filled = Arc::clone(&shared);
         let thread = thread::spawn(move || collect(pipe, &filled));
-        Self {
-            shared,
-            thread: Some(thread),
-        }
+        Self { shared, thread: Some(thread) }
     }
 
     /// Offers each line to `wanted` once, as it comes.
@@ -182,9 +166,7 @@ impl Peer {
     /// If it does not say so in time.
     #[track_caller]
     pub fn url(&self) -> String {
-        let port = self
-            .process
-            .first(|line| Event::parse(line).ok().filter(|event| event.name == "listening")?.number("port"));
+        let port = self.process.first(|line| Event::parse(line).ok().filter(|event| event.name == "listening")?.number("port"));
         format!("ws://127.0.0.1:{}/", port.unwrap_or_else(|reason| panic!("{reason}")))
     }
 

@@ -27,10 +27,7 @@ impl Stage {
         let Some(reason) = programs.iter().find_map(|program| program.missing()) else {
             return Some(Self { lag: LagSampler::start() });
         };
-        assert!(
-            env::var("WSBEAT_INTEROP").as_deref() != Ok("require"),
-            "{test} cannot be skipped here: {reason}"
-        );
+        assert!(env::var("WSBEAT_INTEROP").as_deref() != Ok("require"), "{test} cannot be skipped here: {reason}");
         // Past the capturing of a passing test's output: a skip is to be seen.
         let _ = writeln!(io::stderr(), "{test} skipped: {reason}");
         None
@@ -103,9 +100,7 @@ impl Stage {
 
     /// What times may be off by, after the lag that this process and the peers of `logs` have met.
     pub fn tolerance(&self, logs: &[&Log]) -> Tolerance {
-        Tolerance {
-            lag_s: logs.iter().map(|log| log.lag_s()).fold(self.lag.worst_s(), f64::max),
-        }
+        Tolerance { lag_s: logs.iter().map(|log| log.lag_s()).fold(self.lag.worst_s(), f64::max) }
     }
 }
 
@@ -126,9 +121,7 @@ pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + S
 
 #[track_caller]
 fn start_peer(program: Program, arguments: impl Fn(&mut Command) -> &mut Command) -> Peer {
-    let started = program
-        .command()
-        .and_then(|mut command| Process::spawn(&format!("{program:?}"), arguments(&mut command)));
+    let started = program.command().and_then(|mut command| Process::spawn(&format!("{program:?}"), arguments(&mut command)));
     Peer::new(started.unwrap_or_else(|reason| panic!("{reason}")))
 }
 
