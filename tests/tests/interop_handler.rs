@@ -23,7 +23,7 @@ impl Handler for TimestampPings {
         }
         let mut timestamp = [0; 13];
         timestamp[5..].copy_from_slice(&wall_ms().to_be_bytes());
-        ctx.ping(&PingPayload::new(&timestamp).unwrap()).unwrap();
+        ctx.ping(&PingPayload::new(&timestamp).expect("thirteen bytes")).expect("an open connection");
     }
 }
 
@@ -58,12 +58,15 @@ fn an_empty_pong_is_answered_with_a_timestamp_ping_and_nobody_is_dropped() {
 /// The times in the payloads of every other ping, which are thirteen bytes long.
 fn timestamps(log: &Log) -> Vec<u64> {
     let payloads = log.all("ping").into_iter().skip(1).step_by(2).map(|ping| ping.text("data"));
-    payloads.inspect(|hex| assert_eq!(hex.len(), 2 * 13, "in\n{log}")).map(|hex| u64::from_str_radix(hex, 16).unwrap()).collect()
+    payloads
+        .inspect(|hex| assert_eq!(hex.len(), 2 * 13, "in\n{log}"))
+        .map(|hex| u64::from_str_radix(hex, 16).expect("a time in hex"))
+        .collect()
 }
 
 fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    u64::try_from(since.as_millis()).expect("milliseconds in 64 bits")
 }
 
 /// The server in a thread of its own; ended with the test.
@@ -78,14 +81,14 @@ impl Serving {
         let config = ServerConfig { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], policy, ..ServerConfig::default() };
         let (ready, is_ready) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let server = Server::bind(config, TimestampPings).await.unwrap();
-                ready.send((server.local_addrs()[0], server.handle())).unwrap();
+                let server = Server::bind(config, TimestampPings).await.expect("binds");
+                ready.send((server.local_addrs()[0], server.handle())).expect("the test waits");
                 server.run().await;
             });
         });
-        let (address, handle) = is_ready.recv().unwrap();
+        let (address, handle) = is_ready.recv().expect("the server starts");
         Self { url: format!("ws://{address}/"), handle, thread: Some(thread) }
     }
 }

@@ -17,7 +17,7 @@ fn blog_beats_for_all_together_and_keeps_who_answers() {
     let Some((stage, logs)) = answering(BLOG, "0", 5) else { return };
     assert_heartbeats_and_answers(&stage, &logs, 5);
     let tokens = |log: &Log| log.all("heartbeat").iter().filter_map(|heartbeat| heartbeat.number("token")).collect::<Vec<_>>();
-    let newest_first = logs.iter().map(|log| tokens(log)[0]).max().unwrap();
+    let newest_first = logs.iter().map(|log| tokens(log)[0]).max().expect("four clients");
     for log in &logs {
         assert!(tokens(log).contains(&newest_first), "one token a beat for all, {newest_first} is missing in\n{log}");
     }
