@@ -21,7 +21,10 @@ function answer(send, facts) {
 
 emit('connecting');
 const ws = new WebSocket(args.url, { autoPong: false });
-ws.on('open', () => emit('open'));
+ws.on('open', () => {
+  emit('open');
+  if (args.interval) setInterval(() => ws.ping(), args.interval * 1000);
+});
 ws.on('ping', (data) => {
   emit('ping', { data: data.toString('hex') });
   answer(() => ws.pong(data), { data: data.toString('hex') });

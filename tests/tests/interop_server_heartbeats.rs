@@ -37,7 +37,7 @@ fn blog_drops_who_is_silent_behind_the_third_heartbeat_with_an_empty_body() {
     for log in &logs {
         log.assert_order(&["open", "heartbeat", "heartbeat", "heartbeat", "close"]);
         log.assert_closed(None, "");
-        assert_closed_at_beat(stage.tolerance(&[log]), log, 3);
+        assert_closed_at_beat(&stage.tolerance(&[log]), log, 3);
     }
 }
 
@@ -49,7 +49,7 @@ fn htx_drops_who_is_silent_at_the_third_beat_and_sends_it_no_heartbeat() {
     for log in &logs {
         log.assert_order(&["open", "heartbeat", "heartbeat", "close"]);
         log.assert_closed(Some(4408), "heartbeat timeout");
-        assert_closed_at_beat(stage.tolerance(&[log]), log, 3);
+        assert_closed_at_beat(&stage.tolerance(&[log]), log, 3);
     }
     assert_eq!(said.matches("close 4408 peer-silent").count(), CLIENTS.len(), "a verdict for each in\n{said}");
 }
@@ -67,7 +67,7 @@ fn who_answers_up_to_the_second_beat_is_dropped_at_the_fifth() {
         for log in &logs {
             log.assert_order(&[&["open", "heartbeat", "answer", "heartbeat", "answer"], order].concat());
             log.assert_closed(code, reason);
-            assert_closed_at_beat(stage.tolerance(&[log]), log, 5);
+            assert_closed_at_beat(&stage.tolerance(&[log]), log, 5);
         }
     });
 }
@@ -90,7 +90,7 @@ fn answering_every_heartbeat_1_3_periods_late_is_closed_under_blog() {
     for log in &logs {
         log.assert_order(&["open", "heartbeat", "heartbeat", "answer", "heartbeat", "close"]);
         log.assert_closed(None, "");
-        assert_closed_at_beat(stage.tolerance(&[log]), log, 3);
+        assert_closed_at_beat(&stage.tolerance(&[log]), log, 3);
     }
 }
 
@@ -175,7 +175,7 @@ fn assert_heartbeats_and_answers(stage: &Stage, logs: &[Log], count: usize) {
 
 /// The first beat is the first heartbeat's.
 #[track_caller]
-fn assert_closed_at_beat(tolerance: Tolerance, log: &Log, beat: u32) {
+fn assert_closed_at_beat(tolerance: &Tolerance, log: &Log, beat: u32) {
     let periods = f64::from(beat - 1);
     tolerance.assert_due(log.one("close"), tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S));
     tolerance.assert_due(log.one("close"), log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S));

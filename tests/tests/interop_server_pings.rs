@@ -170,6 +170,20 @@ fn ws_recipe_drops_who_is_silent_without_a_close_frame() {
     }
 }
 
+/// Clients that ping by themselves and give up a server that does not answer; ours has both planes off.
+#[test]
+fn their_own_pings_are_answered() {
+    let Some(stage) = Stage::with_wsbeat("pings of the clients", &CLIENTS) else { return };
+    let server = stage.serve(&["--dialect", "none"]);
+    let pinging = ["--interval", "0.4", "--timeout", "0.3"];
+    let clients: Vec<_> = CLIENTS.iter().map(|client| stage.client(*client, server.url(), &pinging)).collect();
+    clients.iter().for_each(|client| client.wait_for("pong", 4));
+    for log in clients.into_iter().map(Peer::stop) {
+        log.assert_alive();
+        stage.tolerance(&[&log]).assert_chained(&log.all("pong")[..4], log.opening(), PERIOD_S);
+    }
+}
+
 fn profile<'a>(profile: &'a str, interval: &'a str, timeout: &'a str) -> Vec<&'a str> {
     let mut arguments = vec!["--dialect", "none", "--profile", profile, "--ping-interval", interval];
     if !timeout.is_empty() {

@@ -189,12 +189,19 @@ impl fmt::Display for Log {
 }
 
 /// How far from due an event may be seen in this run: never 5 ms early, and late by 50 ms and the lag measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Tolerance {
-    pub(super) lag_s: f64,
+    lag_s: f64,
+    /// What the peers saw, for the message of a failure.
+    seen: String,
 }
 
 impl Tolerance {
+    pub(super) fn new(own_lag_s: f64, logs: &[&Log]) -> Self {
+        let seen: Vec<_> = logs.iter().map(ToString::to_string).collect();
+        Self { lag_s: logs.iter().map(|log| log.lag_s()).fold(own_lag_s, f64::max), seen: seen.join("\n") }
+    }
+
     /// When `event` happened at its source, as far as its being seen tells.
     pub fn source_of(&self, event: &Event) -> Span {
         Span { earliest_s: event.t_s - LATE_S - self.lag_s, latest_s: event.t_s }
@@ -215,11 +222,11 @@ impl Tolerance {
     /// If it came early or late.
     #[track_caller]
     pub fn assert_due_in_steps(&self, event: &Event, due: Span, steps: u32) {
-        let late_s = event.t_s - due.latest_s;
-        let slack_s = f64::from(steps) * (LATE_S + self.lag_s);
-        let name = &event.name;
-        assert!(event.t_s >= due.earliest_s - EARLY_S, "{name} came {:.1} ms early", (due.earliest_s - event.t_s) * 1e3);
-        assert!(late_s <= slack_s, "{name} came {:.1} ms late, {:.1} ms allowed", late_s * 1e3, slack_s * 1e3);
+        let (early_ms, late_ms) = ((due.earliest_s - event.t_s) * 1e3, (event.t_s - due.latest_s) * 1e3);
+        let slack_ms = f64::from(steps) * (LATE_S + self.lag_s) * 1e3;
+        let (name, seen) = (&event.name, &self.seen);
+        assert!(early_ms <= EARLY_S * 1e3, "{name} came {early_ms:.1} ms early in\n{seen}");
+        assert!(late_ms <= slack_ms, "{name} came {late_ms:.1} ms late, {slack_ms:.1} ms allowed, in\n{seen}");
     }
 
     /// Asserts that the `k`-th of `events` (from 1) came at `k` periods after `opening`.
@@ -260,7 +267,7 @@ mod tests {
 
     #[test]
     fn on_time_within_the_opening_is_accepted() {
-        let (log, tolerance) = (sample(), Tolerance { lag_s: 0.0 });
+        let (log, tolerance) = (sample(), Tolerance::new(0.0, &[]));
         tolerance.assert_on_grid(&log.all("ping"), log.opening(), 0.45);
         log.assert_order(&["open", "ping", "ping", "close"]);
         log.assert_closed(None, "");
@@ -269,19 +276,16 @@ mod tests {
     #[test]
     #[should_panic(expected = "early")]
     fn early_by_six_milliseconds_is_refused() {
-        let (log, tolerance) = (sample(), Tolerance { lag_s: 1.0 });
+        let (log, tolerance) = (sample(), Tolerance::new(1.0, &[]));
         tolerance.assert_due(log.one("close"), log.opening().after(1.406));
     }
 
     #[test]
     #[should_panic(expected = "late")]
     fn late_beyond_the_lag_is_refused() {
-        let (log, tolerance) = (sample(), Tolerance { lag_s: log_lag() });
+        let log = sample();
+        let tolerance = Tolerance::new(0.0, &[&log]);
         tolerance.assert_due(log.one("close"), log.opening().after(1.239));
-    }
-
-    fn log_lag() -> f64 {
-        sample().lag_s()
     }
 
     #[test]

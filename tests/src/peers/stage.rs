@@ -100,7 +100,7 @@ impl Stage {
 
     /// What times may be off by, after the lag that this process and the peers of `logs` have met.
     pub fn tolerance(&self, logs: &[&Log]) -> Tolerance {
-        Tolerance { lag_s: logs.iter().map(|log| log.lag_s()).fold(self.lag.worst_s(), f64::max) }
+        Tolerance::new(self.lag.worst_s(), logs)
     }
 }
 
