@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Generation, Log, Peer, Program, Stage, Tolerance, at_once};
+use wsbeat_tests::peers::{Generation, Log, Peer, Program, Served, Stage, Tolerance, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -151,13 +151,14 @@ fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Ve
     Some((stage, logs))
 }
 
-/// All clients at once at one server, until it has dropped each; and what the server said.
+/// All clients at once until they are dropped, each at a server of its own: nothing but its own deadlines wakes the server.
+/// And what the servers said.
 fn dropped(arguments: &[&str], faults: &[&str]) -> Option<(Stage, Vec<Log>, String)> {
     let stage = Stage::with_wsbeat(&arguments.join(" "), &CLIENTS)?;
-    let server = stage.serve(arguments);
-    let clients: Vec<_> = CLIENTS.iter().map(|client| stage.client(*client, server.url(), faults)).collect();
+    let servers = CLIENTS.map(|_| stage.serve(arguments));
+    let clients: Vec<_> = CLIENTS.iter().zip(&servers).map(|(client, server)| stage.client(*client, server.url(), faults)).collect();
     let logs = clients.into_iter().map(|client| client.ended_within(LIMIT)).collect();
-    Some((stage, logs, server.stop()))
+    Some((stage, logs, servers.map(Served::stop).join("\n")))
 }
 
 #[track_caller]

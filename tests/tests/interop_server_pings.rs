@@ -202,11 +202,11 @@ fn answering(arguments: &[&str], delay: &str, count: usize) -> Option<(Stage, Ve
     Some((stage, logs))
 }
 
-/// All clients at once at one server, until it has dropped each.
+/// All clients at once until they are dropped, each at a server of its own: nothing but its own deadline wakes the server.
 fn dropped(arguments: &[&str], faults: &[&str]) -> Option<(Stage, Vec<Log>)> {
     let stage = Stage::with_wsbeat(&arguments.join(" "), &CLIENTS)?;
-    let server = stage.serve(arguments);
-    let clients: Vec<_> = CLIENTS.iter().map(|client| stage.client(*client, server.url(), faults)).collect();
+    let servers = CLIENTS.map(|_| stage.serve(arguments));
+    let clients: Vec<_> = CLIENTS.iter().zip(&servers).map(|(client, server)| stage.client(*client, server.url(), faults)).collect();
     let logs = clients.into_iter().map(|client| client.ended_within(LIMIT)).collect();
     Some((stage, logs))
 }
