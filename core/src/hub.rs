@@ -1,13 +1,23 @@
 //! Many connections over one timer wheel.
 
-use crate::connection::{Connection, Phase};
-use crate::event::{Action, ConnId, Input, Plane, Token};
+mod due;
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::connection::{Beats, Connection, Phase};
+use crate::event::{Action, ConnId, Counter, Input, Plane, Sink, Token};
 use crate::policy::Policy;
-use crate::time::{Instant, Now, Span};
+use crate::rng::Chance;
+use crate::stats::Stats;
+use crate::time::{Guard, Instant, Now, Span};
+use crate::wheel::Wheel;
+use due::Due;
 
 /// A policy of a [`Hub`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PolicyId(pub(crate) u16);
+pub struct PolicyId(u32);
 
 /// When to call [`Hub::advance`] again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +37,14 @@ pub struct Full {
     pub connections_max: u32,
 }
 
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connections = {0}: at most {0}", self.connections_max)
+    }
+}
+
+impl core::error::Error for Full {}
+
 /// Where the actions of a hub's connections go. Any `FnMut(ConnId, Action)` is one.
 pub trait HubSink {
     /// Something has to be done for `id`.
@@ -42,79 +60,321 @@ impl<F: FnMut(ConnId, Action)> HubSink for F {
 }
 
 /// Many connections, visited in ascending id, over one timer wheel.
+///
+/// How to call it: [`register`](Hub::register) the policies; [`accept`](Hub::accept) each connection and give what happens
+/// to it to [`input`](Hub::input), until that gives [`Phase::Ended`]. When the inputs at hand are in, call
+/// [`advance`](Hub::advance), again and again while it says so, and then when the instant has come that it gave.
+///
+/// The present of all calls is one: a `now` lower than before is taken as before, and counted; [`Instant::NEVER`] is taken
+/// as the instant before it.
+///
+/// Wake-ups are exact or early, never late: a deadline that moves later (as most do with every byte that arrives) is left
+/// where it is in the wheel and asked for again when it fires, so that traffic costs no timer work. Nothing is allocated
+/// while the number of connections stays below its maximum so far.
 #[derive(Debug)]
-pub struct Hub {}
+pub struct Hub {
+    seed: u64,
+    connections_max: u32,
+    /// How many connections were opened since the hub began, modulo 2^32: the generation of the next one.
+    opened: u32,
+    live: u32,
+    slots: Vec<Option<Member>>,
+    free: Vec<u32>,
+    policies: Vec<Shared>,
+    /// A key is a slot. A live connection is in the wheel, no later than its deadline, or among `due`, or it waits for nothing.
+    wheel: Wheel,
+    due: Due,
+    /// What the wheel handed out last; kept for its space.
+    fired: Vec<u32>,
+    guard: Guard,
+    stats: Stats,
+}
+
+#[derive(Debug)]
+struct Member {
+    connection: Connection,
+    generation: u32,
+    policy: PolicyId,
+}
+
+/// What the connections under one policy share.
+#[derive(Debug)]
+struct Shared {
+    policy: Policy,
+    beats: Beats,
+}
+
+impl Shared {
+    fn new(policy: Policy) -> Self {
+        Shared { policy, beats: Beats::default() }
+    }
+}
 
 impl Hub {
     /// A hub of at most `connections_max` connections, whose chance comes from `seed`.
     #[must_use]
     pub fn new(seed: u64, connections_max: u32) -> Self {
-        let _ = (seed, connections_max);
-        todo!()
+        Hub {
+            seed,
+            connections_max,
+            opened: 0,
+            live: 0,
+            slots: Vec::new(),
+            free: Vec::new(),
+            policies: vec![Shared::new(Policy::off())],
+            wheel: Wheel::default(),
+            due: Due::default(),
+            fired: Vec::new(),
+            guard: Guard::default(),
+            stats: Stats::default(),
+        }
     }
 
     /// Registers a policy; an equal one is registered once.
     pub fn register(&mut self, policy: Policy) -> PolicyId {
-        let _ = policy;
-        todo!()
+        let known = self.policies.iter().position(|shared| shared.policy == policy);
+        let index = known.unwrap_or(self.policies.len());
+        if index == self.policies.len() {
+            self.policies.push(Shared::new(policy));
+        }
+        PolicyId(u32::try_from(index).unwrap_or(0))
     }
 
-    /// Replaces a policy under all connections that run under it (rule R9).
+    /// Replaces a policy under all connections that run under it (rule R9), in ascending id.
+    ///
+    /// Whoever registered an equal policy shares its id, and its replacement. An id of another hub replaces nothing.
     pub fn replace<S: HubSink>(&mut self, now: Now, id: PolicyId, policy: Policy, out: &mut S) {
-        let _ = (now, id, policy, out);
-        todo!()
+        let Some(shared) = self.policies.get_mut(id.0 as usize) else {
+            return;
+        };
+        shared.policy = policy;
+        let now = self.observe(now);
+        for slot in 0..self.live + self.vacant() {
+            if self.member(slot).is_some_and(|member| member.policy == id) {
+                self.step(now, slot, Input::Reconfigured, out);
+            }
+        }
     }
 
     /// A connection whose upgrade is under way; its handshake deadline runs from `now`.
     ///
+    /// With an id of another hub it runs under [`Policy::off`].
+    ///
     /// # Errors
     /// [`Full`] at the limit of connections.
     pub fn accept(&mut self, now: Now, policy: PolicyId) -> Result<ConnId, Full> {
-        let _ = (now, policy);
-        todo!()
+        if self.live >= self.connections_max {
+            return Err(Full { connections_max: self.connections_max });
+        }
+        let now = self.observe(now);
+        let policy = if (policy.0 as usize) < self.policies.len() { policy } else { PolicyId(0) };
+        let rules = &self.policies[policy.0 as usize].policy;
+        let generation = self.opened;
+        let connection = Connection::accepted(rules, now, Chance::new(self.seed, u64::from(generation)));
+        let deadline = connection.deadline(rules);
+        let slot = self.take_slot();
+        self.opened = generation.wrapping_add(1);
+        self.slots[slot as usize] = Some(Member { connection, generation, policy });
+        self.wheel.arm(slot, deadline);
+        Ok(ConnId { index: slot, generation })
     }
 
     /// Puts an input into connection `id`; every action goes to `out` before it returns. Gives the phase after it;
     /// a stale id does nothing and gives [`Phase::Ended`]. Call [`Hub::advance`] when the inputs at hand are in.
+    ///
+    /// Time is the hub's: [`Input::Tick`] does nothing here.
     pub fn input<S: HubSink>(&mut self, now: Now, id: ConnId, input: Input, out: &mut S) -> Phase {
-        let _ = (now, id, input, out);
-        todo!()
+        match self.connection(id) {
+            None => Phase::Ended,
+            Some(connection) if input == Input::Tick => connection.phase(),
+            Some(_) => {
+                let now = self.observe(now);
+                self.step(now, id.index, input, out)
+            }
+        }
     }
 
-    /// Visits at most `budget` connections that are due at `now`, in ascending id.
+    /// Visits at most `budget` connections that are due at `now`, in ascending id; a budget of 0 counts as 1.
+    ///
+    /// All visits of one call share one lateness: `now` less the earliest deadline that has passed and was not served
+    /// (rule R5). Those beyond the budget stay due; an input that reaches one of them first is applied first (R1), and may
+    /// make its visit needless. [`Next::At`] is always later than `now`.
     #[must_use]
     pub fn advance<S: HubSink>(&mut self, now: Now, budget: u32, out: &mut S) -> Next {
-        let _ = (now, budget, out);
-        todo!()
+        let now = self.observe(now);
+        let left = self.earliest_left();
+        let earliest = left.min(self.collect(now.at));
+        let lateness = now.at.since(earliest);
+        for _ in 0..budget.max(1) {
+            let Some(slot) = self.due.take_first() else {
+                break;
+            };
+            self.visit(now, slot, lateness, out);
+        }
+        if !self.due.is_empty() {
+            return Next::Again;
+        }
+        match self.wheel.next() {
+            Instant::NEVER => Next::Idle,
+            at => Next::At(at),
+        }
     }
 
     /// The connection of this id, unless it has ended.
     #[must_use]
     pub fn connection(&self, id: ConnId) -> Option<&Connection> {
-        let _ = id;
-        todo!()
+        let member = self.member(id.index)?;
+        (member.generation == id.generation).then_some(&member.connection)
     }
 
     /// The ids of all connections, ascending.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> + '_ {
-        core::iter::empty()
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(index, member)| member.as_ref().map(|member| ConnId { index, generation: member.generation }))
     }
 
     /// How many connections there are, handshakes included.
     #[must_use]
     pub fn len(&self) -> usize {
-        todo!()
+        self.live as usize
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.live == 0
     }
 
     /// What was counted since the hub began.
     #[must_use]
-    pub fn stats(&self) -> &crate::stats::Stats {
-        todo!()
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn observe(&mut self, now: Now) -> Now {
+        let (now, backwards) = self.guard.observe(now);
+        if backwards {
+            self.stats.add(Counter::ClockBackwards);
+        }
+        now
+    }
+
+    fn step<S: HubSink>(&mut self, now: Now, slot: u32, input: Input, out: &mut S) -> Phase {
+        let Some((member, shared, mut out)) = self.at(slot, out) else {
+            return Phase::Ended;
+        };
+        let (policy, beats) = (&shared.policy, &mut shared.beats);
+        let deadline = member.connection.step_shared(policy, beats, now, input, &mut out);
+        let phase = member.connection.phase();
+        // Due or not, its deadline is another now; the wheel hands it out again if that has passed.
+        self.due.remove(slot);
+        self.settle(slot, phase, deadline);
+        phase
+    }
+
+    fn visit<S: HubSink>(&mut self, now: Now, slot: u32, lateness: Span, out: &mut S) {
+        let Some((member, shared, mut out)) = self.at(slot, out) else {
+            return;
+        };
+        let (policy, beats) = (&shared.policy, &mut shared.beats);
+        let deadline = member.connection.tick(policy, beats, now, lateness, &mut out);
+        let phase = member.connection.phase();
+        // Law 3: later than now. A rule that broke it must cost a wake-up, not a loop that never sleeps.
+        self.settle(slot, phase, deadline.max(now.at.after(Span::from_nanos(1))));
+    }
+
+    /// What a step of the connection in `slot` needs.
+    fn at<'a, S>(&'a mut self, slot: u32, out: &'a mut S) -> Option<(&'a mut Member, &'a mut Shared, Out<'a, S>)> {
+        let member = self.slots.get_mut(slot as usize)?.as_mut()?;
+        let shared = self.policies.get_mut(member.policy.0 as usize)?;
+        let id = ConnId { index: slot, generation: member.generation };
+        let stats = &mut self.stats;
+        Some((member, shared, Out { id, stats, out }))
+    }
+
+    /// Arms what has to fire earlier than it would; what may fire later is asked again when it fires.
+    fn settle(&mut self, slot: u32, phase: Phase, deadline: Instant) {
+        if phase == Phase::Ended {
+            return self.vacate(slot);
+        }
+        if deadline < self.wheel.armed(slot) {
+            self.wheel.arm(slot, deadline);
+        }
+    }
+
+    /// The earliest deadline of those that the budget of earlier calls left over. No input has reached them since.
+    fn earliest_left(&mut self) -> Instant {
+        let (slots, policies) = (&self.slots, &self.policies);
+        self.due.earliest(|slot| deadline_of(slots, policies, slot))
+    }
+
+    /// Moves what has become due from the wheel to `due`, and gives the earliest deadline of it.
+    fn collect(&mut self, now: Instant) -> Instant {
+        let mut earliest = Instant::NEVER;
+        self.fired.clear();
+        self.wheel.expire(now, &mut self.fired);
+        for slot in self.fired.iter().copied() {
+            let deadline = deadline_of(&self.slots, &self.policies, slot);
+            if deadline > now {
+                self.wheel.arm(slot, deadline);
+                continue;
+            }
+            self.due.insert(slot, deadline);
+            earliest = earliest.min(deadline);
+        }
+        earliest
+    }
+
+    fn member(&self, slot: u32) -> Option<&Member> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    fn vacant(&self) -> u32 {
+        u32::try_from(self.free.len()).unwrap_or(u32::MAX)
+    }
+
+    fn take_slot(&mut self) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.live
+        });
+        self.live += 1;
+        slot
+    }
+
+    fn vacate(&mut self, slot: u32) {
+        self.slots[slot as usize] = None;
+        self.live -= 1;
+        self.free.push(slot);
+        self.wheel.disarm(slot);
+    }
+}
+
+fn deadline_of(slots: &[Option<Member>], policies: &[Shared], slot: u32) -> Instant {
+    slots.get(slot as usize).and_then(Option::as_ref).map_or(Instant::NEVER, |member| {
+        let shared = policies.get(member.policy.0 as usize);
+        shared.map_or(Instant::NEVER, |shared| member.connection.deadline(&shared.policy))
+    })
+}
+
+/// The sink of one connection: counts, and passes on with the id.
+struct Out<'a, S> {
+    id: ConnId,
+    stats: &'a mut Stats,
+    out: &'a mut S,
+}
+
+impl<S: HubSink> Sink for Out<'_, S> {
+    fn action(&mut self, action: Action) {
+        self.out.action(self.id, action);
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.stats.add(counter);
+    }
+
+    fn rtt(&mut self, plane: Plane, token: Token, rtt: Span) {
+        self.stats.record(plane, rtt);
+        self.out.rtt(self.id, plane, token, rtt);
     }
 }

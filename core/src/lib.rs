@@ -4,14 +4,18 @@
 
 extern crate alloc;
 
+#[cfg(feature = "codec")]
+pub mod codec;
 pub mod connection;
 #[cfg(feature = "codec")]
 pub mod dialect;
 pub mod event;
 pub mod hub;
+mod ids;
 pub mod policy;
 pub mod rng;
 mod rtt;
 pub mod stats;
 pub mod time;
 mod verdict;
+pub mod wheel;

@@ -45,6 +45,12 @@ impl Instant {
         Instant(self.0.saturating_add(span.0))
     }
 
+    /// This instant moved earlier by `span`, at least [`Instant::ZERO`].
+    #[must_use]
+    pub const fn before(self, span: Span) -> Self {
+        Instant(self.0.saturating_sub(span.0))
+    }
+
     /// The time passed since `earlier`; zero where `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Instant) -> Span {

@@ -99,13 +99,13 @@ pub fn application() -> impl Strategy<Value = Application> {
 }
 
 /// Any policy: either plane, both or none, with or without a maximum age.
-pub fn policy() -> impl Strategy<Value = Policy> {
-    (proptest::option::of(transport()), proptest::option::of(application()), proptest::option::weighted(0.1, span())).prop_map(
-        |(transport, application, max_lifetime)| {
+pub fn policy() -> BoxedStrategy<Policy> {
+    (proptest::option::of(transport().boxed()), proptest::option::of(application().boxed()), proptest::option::weighted(0.1, span()))
+        .prop_map(|(transport, application, max_lifetime)| {
             let config = PolicyConfig { max_lifetime, ..transport.unwrap_or_default() };
             config.check(Plan { application, ..Plan::default() }).expect("in its limits")
-        },
-    )
+        })
+        .boxed()
 }
 
 /// Something that happens to a connection.
@@ -128,7 +128,7 @@ pub enum Happening {
 }
 
 /// Anything that may happen, in any order.
-pub fn happening() -> impl Strategy<Value = Happening> {
+pub fn happening() -> BoxedStrategy<Happening> {
     let payload = prop_oneof![
         Just(Payload::Empty),
         Just(Payload::Other),
@@ -175,6 +175,7 @@ pub fn happening() -> impl Strategy<Value = Happening> {
         6 => common.prop_map(Happening::Input),
         1 => rare.prop_map(Happening::Input),
     ]
+    .boxed()
 }
 
 /// Where time begins: at zero, somewhere, or shortly before the numbers end.

@@ -83,7 +83,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn law_1_the_same_inputs_give_the_same_actions(p in policy(), start in start_ns(), all in prop::collection::vec(happening(), 0..80)) {
@@ -193,5 +193,25 @@ proptest! {
         }
         let silence = w.actions.iter().find(|(_, a)| matches!(a, Action::Close(v) if v.kind.is_silence()));
         prop_assert!(silence.is_none(), "{silence:?}");
+    }
+
+    #[test]
+    fn an_input_never_leaves_a_deadline_in_the_past_that_was_in_the_future(
+        p in policy(), start in start_ns(), all in prop::collection::vec(happening(), 0..120), other in policy()
+    ) {
+        let mut w = World::new(&p, start);
+        for h in &all {
+            let promised = if matches!(h, Happening::Input(Input::Reconfigured)) {
+                let before = w.deadline;
+                w.policy = other.clone();
+                before
+            } else {
+                w.deadline
+            };
+            w.happen(h);
+            if promised > w.now && !matches!(h, Happening::Wait(_)) {
+                prop_assert!(w.deadline >= w.now, "promised {promised:?}, left {:?} at {:?} by {h:?}", w.deadline, w.now);
+            }
+        }
     }
 }

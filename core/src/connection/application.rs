@@ -111,6 +111,14 @@ impl Heartbeats {
         if self.unwritten == Unwritten::None { Instant::NEVER } else { self.stall_from.after(ask.write_stall) }
     }
 
+    /// A deadline that an input brought about passes now at the earliest.
+    pub(super) fn lift(&mut self, ask: &Ask, now: Instant) {
+        if let Death::Timeout(timeout) = ask.death {
+            self.oldest = self.oldest.max(now.before(timeout));
+        }
+        self.stall_from = self.stall_from.max(now.before(ask.write_stall));
+    }
+
     fn unanswered_written(&self) -> u8 {
         self.unanswered.saturating_sub(u8::from(self.unwritten == Unwritten::Counted))
     }

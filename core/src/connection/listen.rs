@@ -45,6 +45,16 @@ impl Heard {
         }
     }
 
+    /// A deadline that an input brought about passes now at the earliest.
+    pub(super) fn lift(&mut self, app: &Application, now: Instant) {
+        if let Some(listen) = app.listen {
+            self.at = self.at.max(now.before(listen.limit));
+        }
+        if let Some(timeout) = app.feed_timeout {
+            self.data_at = self.data_at.max(now.before(timeout));
+        }
+    }
+
     pub(super) fn deadline(&self, app: &Application, cx: &Ctx) -> Instant {
         if cx.unread {
             return Instant::NEVER;

@@ -115,8 +115,9 @@ impl Connection {
         self.step_shared(policy, &mut beats, now, input, out)
     }
 
-    /// [`step`](Connection::step) for a connection among others. `Tick` counts as not late: see [`tick`](Connection::tick).
-    pub(crate) fn step_shared<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, input: Input, out: &mut S) -> Instant {
+    /// [`step`](Connection::step) for a connection among others that share `beats`. `Tick` counts as not late: see [`tick`](Connection::tick).
+    #[must_use]
+    pub fn step_shared<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, input: Input, out: &mut S) -> Instant {
         if input == Input::Tick {
             return self.tick(policy, beats, now, Span::ZERO, out);
         }
@@ -126,7 +127,8 @@ impl Connection {
     }
 
     /// Time has come to `now`, `lateness` after the earliest deadline of all that are asked together.
-    pub(crate) fn tick<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) -> Instant {
+    #[must_use]
+    pub fn tick<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) -> Instant {
         let now = self.present(now, out);
         match table::rule(self.phase, &Input::Tick) {
             Rule::Judge => self.judge(policy, beats, now, lateness, out),
@@ -184,6 +186,7 @@ impl Connection {
             (Rule::UserPing, _) => self.pings.user_ping(out),
             (Rule::Close, Input::UserClose(code)) => self.close_plain(policy, VerdictKind::User, some_code(code), "", now, out),
             (Rule::Close, _) => self.close_plain(policy, VerdictKind::Drain, Some(1001), "going away", now, out),
+            (Rule::Drop, Input::UserClose(_)) => self.abort(VerdictKind::User, now, out),
             (Rule::Drop, _) => self.abort(VerdictKind::Drain, now, out),
             (Rule::Rebase, _) => self.rebase(policy, now, out),
             (Rule::End, _) => self.phase = Phase::Ended,
@@ -207,6 +210,24 @@ impl Connection {
         let cx = self.cx(now);
         self.pings.rebase(policy.transport.as_ref(), &cx, out);
         self.heartbeats.rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
+        self.lift(policy, now);
+        if now.at >= self.lifetime_ends(&policy.limits) {
+            self.close_plain(policy, VerdictKind::Lifetime, Some(1012), "please reconnect", now, out);
+        }
+    }
+
+    /// An input may bring a deadline about that has passed already: it counts as passing now. Nobody was late for it, and
+    /// the lateness of a tick (R5) must not come from what a peer sent or an operator changed.
+    fn lift(&mut self, policy: &Policy, now: Now) {
+        if let Some(t) = &policy.transport {
+            self.pings.lift(t, now.at);
+        }
+        if let Some(app) = &policy.application {
+            self.heard.lift(app, now.at);
+            if let Some(ask) = &app.ask {
+                self.heartbeats.lift(ask, now.at);
+            }
+        }
     }
 
     // What we did.
@@ -241,11 +262,9 @@ impl Connection {
     #[must_use]
     pub fn status(&self, plane: Plane) -> PlaneStatus {
         match plane {
-            Plane::Transport => PlaneStatus {
-                unanswered: self.pings.unanswered,
-                last_answer: transport::known(self.pings.last_answer),
-                srtt: self.pings.rtt.smoothed(),
-            },
+            Plane::Transport => {
+                PlaneStatus { unanswered: self.pings.unanswered, last_answer: self.pings.last_answer(), srtt: self.pings.rtt.smoothed() }
+            }
             Plane::Application => {
                 PlaneStatus { unanswered: self.heartbeats.unanswered(), last_answer: self.heartbeats.last_answer(), srtt: None }
             }

@@ -21,17 +21,19 @@ impl Connection {
 
     pub(super) fn bytes(&mut self, policy: &Policy, now: Now) {
         self.touch(now);
-        self.unread = false;
         if let Some(t) = &policy.transport {
-            self.pings.bytes(t);
+            self.pings.bytes(t, now.at);
         }
         self.sign(policy, Sign::Bytes, now);
+        if core::mem::take(&mut self.unread) {
+            self.lift(policy, now);
+        }
     }
 
     fn frame(&mut self, policy: &Policy, sign: Sign, now: Now) {
         self.touch(now);
         if let Some(t) = &policy.transport {
-            self.pings.frame(t);
+            self.pings.frame(t, now.at);
         }
         self.sign(policy, sign, now);
     }
@@ -72,6 +74,7 @@ impl Connection {
             return self.data(policy, now, out);
         };
         self.message(policy, Sign::Heartbeat, now);
+        self.lift(policy, now);
         out.count(Counter::HeartbeatsReceived);
         if app.answers_peer {
             out.count(Counter::AnswersSent);

@@ -17,8 +17,7 @@ impl Pings {
                     self.last_ping.after(t.timeout)
                 }
             }
-            Profile::UWebSockets => cx.last_byte.after(t.interval),
-            Profile::GorillaChat if !cx.unread => due.min(self.wait_ends(t, cx)),
+            Profile::GorillaChat if !cx.unread => due.min(self.wait_ends(t)),
             _ => due,
         }
     }
@@ -59,8 +58,10 @@ impl Pings {
     /// Any pong counts, whatever its payload, solicited or not.
     fn any_pong<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
         let of_users = self.user_pong(out);
-        self.waiting = false;
-        self.last_answer = cx.now.at;
+        if core::mem::take(&mut self.waiting) && t.profile == Profile::Tornado65 {
+            self.grid.set(self.grid.point().max(cx.now.at));
+        }
+        self.answered(cx);
         if self.unresolved > 0 && !of_users {
             return self.resolve(t, cx, self.sent, out);
         }
@@ -89,12 +90,11 @@ impl Pings {
 
     fn tornado_64_judge(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {
         let now = cx.now.at;
-        let last_pong = self.last_answer_or(cx.opened);
         let due = now >= self.grid.due(spacing(t, cx));
         // Its guard against a host that slept: the ticks must have come.
         let ticking = now.since(self.last_ping) < t.interval.times(2);
-        let silent = now.since(last_pong) > t.timeout;
-        (due && ticking && silent).then(|| Outcome::Close(self.profile_silence(t, cx, None, "", last_pong.after(t.timeout))))
+        let silent = now.since(self.last_pong) > t.timeout;
+        (due && ticking && silent).then(|| Outcome::Close(self.profile_silence(t, cx, None, "", self.last_pong.after(t.timeout))))
     }
 
     fn grid_ping<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
@@ -104,10 +104,6 @@ impl Pings {
         self.grid.pass(spacing(t, cx), cx.now.at);
         self.waiting = true;
         self.profile_send(t, cx, out);
-    }
-
-    fn last_answer_or(&self, otherwise: Instant) -> Instant {
-        if self.last_answer == Instant::NEVER { otherwise } else { self.last_answer }
     }
 
     // Tornado 6.5.2 and later: `WebSocketProtocol13.periodic_ping`, which became a coroutine.
@@ -174,7 +170,7 @@ impl Pings {
     }
 
     fn uwebsockets_ping<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
-        if self.waiting || cx.now.at < cx.last_byte.after(t.interval) {
+        if self.waiting || cx.now.at < self.grid.point() {
             return;
         }
         self.waiting = true;
@@ -183,12 +179,12 @@ impl Pings {
 
     // The chat example of gorilla/websocket: a read deadline that only pongs move, a ticker that pings.
 
-    fn wait_ends(&self, t: &Transport, cx: &Ctx) -> Instant {
-        self.last_answer_or(cx.opened).after(t.timeout)
+    fn wait_ends(&self, t: &Transport) -> Instant {
+        self.last_pong.after(t.timeout)
     }
 
     fn gorilla_judge(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {
-        let deadline = self.wait_ends(t, cx);
+        let deadline = self.wait_ends(t);
         (cx.now.at >= deadline).then(|| Outcome::Abort(self.profile_silence(t, cx, None, "", deadline)))
     }
 

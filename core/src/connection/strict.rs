@@ -1,6 +1,6 @@
 //! The transport plane under `strict`: all the rules.
 
-use super::transport::{Facts, PINGS_MAX, Pings, known, payload_of, spacing};
+use super::transport::{Facts, PINGS_MAX, Pings, payload_of, spacing};
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Payload, Plane, Sink, Verdict, VerdictKind};
 use crate::policy::{Answers, Evidence, Transport};
@@ -18,6 +18,11 @@ impl Pings {
             return Instant::NEVER;
         }
         self.oldest.after(self.effective_timeout(t))
+    }
+
+    pub(super) fn strict_lift(&mut self, t: &Transport, now: Instant) {
+        self.oldest = self.oldest.max(now.before(self.effective_timeout(t)));
+        self.stall_from = self.stall_from.max(now.before(t.write_stall));
     }
 
     fn effective_timeout(&self, t: &Transport) -> Span {
@@ -57,7 +62,7 @@ impl Pings {
             plane: Plane::Transport,
             token: Some(payload_of(t.profile, cx, self.sent).token()),
             unanswered: u32::from(self.undischarged) + 1,
-            last_answer: known(self.last_answer),
+            last_answer: self.last_answer(),
             deadline: self.write_stall_at(t),
             ..Verdict::plain(VerdictKind::WriteStalled, None, "write stalled", cx.now.at, cx.last_byte)
         }

@@ -20,8 +20,8 @@ pub(super) struct Pings {
     pub(super) last_ping: Instant,
     /// When the oldest outstanding ping was written (queued, where rule R6 does not hold).
     pub(super) oldest: Instant,
-    /// When the last pong that counts came; `NEVER` is none.
-    pub(super) last_answer: Instant,
+    /// When the last pong that counts came; before the first, when the plane started.
+    pub(super) last_pong: Instant,
     /// From when an unwritten ping counts as stalled.
     pub(super) stall_from: Instant,
     /// When ping k was written, at (k - 1) mod 4.
@@ -39,6 +39,8 @@ pub(super) struct Pings {
     pub(super) user_pings: u8,
     /// The newest ping is not written yet.
     pub(super) unwritten: bool,
+    /// A pong that counts has come.
+    pub(super) answered: bool,
     /// Something was heard since the oldest outstanding ping.
     pub(super) heard: bool,
     /// Profiles with one outstanding ping: it waits for its pong.
@@ -53,7 +55,7 @@ impl Pings {
         grid: Grid::NONE,
         last_ping: Instant::NEVER,
         oldest: Instant::NEVER,
-        last_answer: Instant::NEVER,
+        last_pong: Instant::NEVER,
         stall_from: Instant::NEVER,
         flushed: [Instant::NEVER; PINGS_MAX as usize],
         sent: 0,
@@ -63,6 +65,7 @@ impl Pings {
         unresolved: 0,
         user_pings: 0,
         unwritten: false,
+        answered: false,
         heard: false,
         waiting: false,
         profile: Profile::Strict,
@@ -79,7 +82,15 @@ impl Pings {
         };
         // The numbers of pings go on, so that no payload is ever used twice.
         let (sent, user_pings) = (self.sent, self.user_pings);
-        *self = Pings { grid: Grid::from(first), last_ping: cx.now.at, profile: t.profile, sent, user_pings, ..Pings::OFF };
+        *self = Pings {
+            grid: Grid::from(first),
+            last_ping: cx.now.at,
+            last_pong: cx.now.at,
+            profile: t.profile,
+            sent,
+            user_pings,
+            ..Pings::OFF
+        };
         if let Some(from) = t.clamped_from {
             out.action(Action::Note(crate::event::Note::Clamped { from, to: t.timeout }));
         }
@@ -95,15 +106,12 @@ impl Pings {
     }
 
     fn rebase_grid(&mut self, t: &Transport, cx: &Ctx) {
-        let due_from_sending = match t.profile {
-            Profile::Strict | Profile::Tornado64 | Profile::WsRecipe => false,
-            Profile::Tornado65 | Profile::Websockets | Profile::UWebSockets | Profile::GorillaChat => true,
+        let from = match t.profile {
+            Profile::Strict | Profile::Tornado64 | Profile::WsRecipe => return self.grid.rebase(spacing(t, cx), cx.now.at),
+            Profile::UWebSockets => cx.last_byte,
+            Profile::Tornado65 | Profile::Websockets | Profile::GorillaChat => self.last_ping,
         };
-        if due_from_sending {
-            self.grid.set(self.last_ping.after(t.interval).max(cx.now.at));
-        } else {
-            self.grid.rebase(spacing(t, cx), cx.now.at);
-        }
+        self.grid.set(from.after(t.interval).max(cx.now.at));
     }
 
     /// When the plane has something to do.
@@ -133,20 +141,35 @@ impl Pings {
         }
     }
 
+    /// A deadline that an input brought about passes now at the earliest.
+    pub(super) fn lift(&mut self, t: &Transport, now: Instant) {
+        match t.profile {
+            Profile::Strict => self.strict_lift(t, now),
+            Profile::GorillaChat => self.last_pong = self.last_pong.max(now.before(t.timeout)),
+            Profile::Tornado65 | Profile::Websockets | Profile::UWebSockets if self.waiting => {
+                self.last_ping = self.last_ping.max(now.before(t.timeout));
+            }
+            _ => {}
+        }
+    }
+
     /// Bytes arrived.
-    pub(super) fn bytes(&mut self, t: &Transport) {
+    pub(super) fn bytes(&mut self, t: &Transport, now: Instant) {
         self.heard = true;
         match t.profile {
             Profile::Strict => self.strict_bytes(t),
             // Any byte counts for uWebSockets: its idle timer starts anew.
-            Profile::UWebSockets => (self.waiting, self.unanswered) = (false, 0),
+            Profile::UWebSockets => {
+                (self.waiting, self.unanswered) = (false, 0);
+                self.grid.set(now.after(t.interval));
+            }
             _ => {}
         }
     }
 
     /// A whole frame arrived.
-    pub(super) fn frame(&mut self, t: &Transport) {
-        self.bytes(t);
+    pub(super) fn frame(&mut self, t: &Transport, now: Instant) {
+        self.bytes(t, now);
         if t.profile == Profile::Strict {
             self.strict_frame(t);
         }
@@ -154,7 +177,7 @@ impl Pings {
 
     /// A pong arrived.
     pub(super) fn pong<S: Sink>(&mut self, t: &Transport, cx: &Ctx, payload: Payload, out: &mut S) {
-        self.frame(t);
+        self.frame(t, cx.now.at);
         match t.profile {
             Profile::Strict => self.strict_pong(t, cx, payload, out),
             _ => self.profile_pong(t, cx, payload, out),
@@ -192,7 +215,7 @@ impl Pings {
     /// A pong that counts came for ping `number`: it and all older ones are resolved.
     pub(super) fn resolve<S: Sink>(&mut self, t: &Transport, cx: &Ctx, number: u64, out: &mut S) {
         out.count(Counter::PongsMatched);
-        self.last_answer = cx.now.at;
+        self.answered(cx);
         if number == self.sent && self.unwritten {
             // The pong overtook the news that its ping was written.
             self.unwritten = false;
@@ -204,6 +227,16 @@ impl Pings {
         let newer = self.sent.wrapping_sub(number);
         self.unresolved = u8::try_from(newer).unwrap_or(PINGS_MAX).min(PINGS_MAX);
         self.unanswered = u32::from(self.unresolved).saturating_sub(u32::from(self.unwritten));
+    }
+
+    /// A pong that counts came.
+    pub(super) fn answered(&mut self, cx: &Ctx) {
+        (self.last_pong, self.answered) = (cx.now.at, true);
+    }
+
+    /// When the last pong that counts came.
+    pub(super) fn last_answer(&self) -> Option<Instant> {
+        self.answered.then_some(self.last_pong)
     }
 
     pub(super) fn slot(&mut self, number: u64) -> &mut Instant {
@@ -230,7 +263,7 @@ impl Pings {
             token: self.oldest_token(t, cx, facts.unanswered),
             written: Some(facts.written),
             unanswered: facts.unanswered,
-            last_answer: known(self.last_answer),
+            last_answer: self.last_answer(),
             last_byte: cx.last_byte,
             deadline: facts.deadline,
             now: cx.now.at,

@@ -1,11 +1,35 @@
 //! How heartbeats look on the wire: data, not code.
+//!
+//! A [`Dialect`] is loaded from a table of a TOML file; the known ones are embedded and take the same road
+//! ([`Dialect::presets`]). The fields are described at the head of `presets.toml`. A dialect turns messages into what they
+//! mean ([`Dialect::decode`]), tokens into messages ([`Dialect::heartbeat`]) and itself into a plan of what a connection has
+//! to do ([`Dialect::plan`]); it never decides.
+
+mod check;
+mod decode;
+mod encode;
+mod error;
+mod load;
+mod plan;
+mod recognise;
+mod rules;
+mod template;
+mod wishes;
+
+pub use encode::Encoder;
+pub use error::DialectError;
+pub use rules::{Codec, Initiator, Layer};
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::codec::gzip::Inflater;
+use crate::codec::json::Members;
 use crate::event::Token;
 use crate::policy::{Plan, PolicyConfig, PolicyError};
+use rules::Rules;
+use wishes::Wishes;
 
 /// Which side of the connection we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +38,17 @@ pub enum Role {
     Server,
     /// We connected it.
     Client,
+}
+
+impl Role {
+    /// The other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Role::Server => Role::Client,
+            Role::Client => Role::Server,
+        }
+    }
 }
 
 /// A whole message, received or to be sent.
@@ -57,44 +92,54 @@ pub enum Heard<'a> {
 /// What a message of the peer's sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Negotiated {
-    /// The time between heartbeats.
+    /// The time between heartbeats; zero turns them off.
     pub interval: Option<Duration>,
-    /// The time a heartbeat may stay unanswered.
+    /// The time a heartbeat may stay unanswered, or the peer away; zero is for ever.
     pub timeout: Option<Duration>,
 }
 
 /// Buffers for decoding, one for many connections; steady-state decoding allocates nothing.
+///
+/// It is empty at first. A compressing dialect makes it keep about 48 KiB, and as much as the largest message that it ever
+/// inflated.
 #[derive(Debug, Default)]
-pub struct Decoder {}
-
-/// Buffers for encoding, one for many connections. It keeps the last heartbeat: connections that beat in the same
-/// millisecond share one encoding.
-#[derive(Debug, Default)]
-pub struct Encoder {}
+pub struct Decoder {
+    inflater: Inflater,
+    members: Members,
+    out: Vec<u8>,
+    packed: Vec<u8>,
+}
 
 /// One dialect.
 #[derive(Clone, Debug)]
 pub struct Dialect {
-    id: String,
+    wishes: Wishes,
+    rules: Rules,
 }
 
-/// A dialect file that cannot be: which dialect, which field, why, and at which line where known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialectError {
-    message: String,
+impl PartialEq for Dialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.wishes == other.wishes
+    }
 }
 
 impl Dialect {
     /// The embedded dialects, in the order of the table.
     #[must_use]
     pub fn presets() -> &'static [Dialect] {
-        todo!()
+        load::presets()
     }
 
     /// The embedded dialect of this id.
     #[must_use]
     pub fn preset(id: &str) -> Option<&'static Dialect> {
-        Dialect::presets().iter().find(|d| d.id == id)
+        Dialect::presets().iter().find(|d| d.id() == id)
+    }
+
+    /// The text of the embedded dialects, which says what every field is: a start for a file of one's own.
+    #[must_use]
+    pub const fn presets_toml() -> &'static str {
+        load::PRESETS
     }
 
     /// Loads dialects from TOML, by the road that the embedded ones take.
@@ -102,56 +147,156 @@ impl Dialect {
     /// # Errors
     /// The first thing that is wrong, by dialect, field, value and limit.
     pub fn load(toml: &str) -> Result<Vec<Dialect>, DialectError> {
-        let _ = toml;
-        todo!()
+        load::load(toml)
+    }
+
+    /// The dialect as a file that [`Dialect::load`] reads.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        load::to_toml(&self.wishes)
+    }
+
+    /// This dialect with the `interval` and `misses` of `config` for its own, in what it says of itself too (`hello`,
+    /// `replies`). What `config` leaves out stays; so does everything where the interval is zero.
+    ///
+    /// # Errors
+    /// An interval or misses out of their limits.
+    pub fn tuned(&self, config: &PolicyConfig) -> Result<Dialect, PolicyError> {
+        plan::tuned(self, config)
     }
 
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.wishes.id
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub const fn initiator(&self) -> Initiator {
+        self.rules.initiator
+    }
+
+    /// In what its heartbeats travel.
+    #[must_use]
+    pub const fn layer(&self) -> Layer {
+        self.rules.layer
+    }
+
+    /// How the server's messages are compressed.
+    #[must_use]
+    pub const fn codec(&self) -> Codec {
+        self.rules.codec
+    }
+
+    /// The time between heartbeats.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.rules.interval
+    }
+
+    /// When the peer is given up, as written in the file: `misses(2, before)`, `timeout(20s)`, `idle(30s)`, `none`.
+    #[must_use]
+    pub fn death(&self) -> &str {
+        &self.wishes.death
+    }
+
+    /// Whether all of it was checked against the source.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.wishes.status == "verified"
+    }
+
+    /// The fields whose values were not checked.
+    pub fn unverified(&self) -> impl Iterator<Item = &str> {
+        self.wishes.unverified.iter().flatten().map(String::as_str)
+    }
+
+    /// The document it was taken from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.wishes.source
+    }
+
+    /// Whether a side of this role may send heartbeats, be it only now and then.
+    #[must_use]
+    pub const fn may_ask(&self, role: Role) -> bool {
+        self.rules.may_ask(role)
+    }
+
+    /// The largest message that may be a heartbeat, in bytes as it is read (inflated); a larger one is data.
+    #[must_use]
+    pub const fn heartbeat_bytes_max(&self) -> usize {
+        self.rules.heartbeat_bytes_max
     }
 
     /// What this dialect asks of a connection on which we are `role`; `config` may set `interval` and `misses`.
     ///
+    /// An interval of zero turns the plane off. `misses` given for a dialect that judges by time makes it judge by misses.
+    ///
     /// # Errors
     /// An interval or misses out of their limits.
     pub fn plan(&self, role: Role, config: &PolicyConfig) -> Result<Plan, PolicyError> {
-        let _ = (role, config);
-        todo!()
+        plan::plan(&self.rules, role, config, Negotiated::default())
     }
 
-    /// The plan after a negotiation.
+    /// The plan after a negotiation: what the peer said goes before `config`.
     ///
     /// # Errors
     /// A negotiated value out of its limits.
     pub fn renegotiate(&self, role: Role, config: &PolicyConfig, negotiated: Negotiated) -> Result<Plan, PolicyError> {
-        let _ = (role, config, negotiated);
-        todo!()
+        plan::plan(&self.rules, role, config, negotiated)
     }
 
     /// What `message` of the peer's means, where we are `role` and Unix time is `wall_ms`.
     pub fn decode<'a>(&self, role: Role, message: Message<'a>, wall_ms: u64, decoder: &'a mut Decoder) -> Heard<'a> {
-        let _ = (role, message, wall_ms, decoder);
-        todo!()
+        decode::decode(&self.rules, role, message, wall_ms, decoder)
     }
 
-    /// Our heartbeat with this token, as it goes on the wire.
+    /// Our heartbeat with this token, as it goes on the wire, from the side that asks (the server where both do).
+    /// Empty where heartbeats are control frames.
     pub fn heartbeat<'a>(&self, token: Token, encoder: &'a mut Encoder) -> Message<'a> {
-        let _ = (token, encoder);
-        todo!()
+        let asker = match self.rules.initiator {
+            Initiator::Client => Role::Client,
+            Initiator::Server | Initiator::Both | Initiator::OneWay => Role::Server,
+        };
+        self.heartbeat_from(asker, token, encoder)
+    }
+
+    /// The heartbeat with this token that a side of this role sends.
+    pub fn heartbeat_from<'a>(&self, role: Role, token: Token, encoder: &'a mut Encoder) -> Message<'a> {
+        encode::heartbeat(&self.rules, role, token, encoder)
     }
 
     /// What we send first on a connection on which we are `role` (`hello`), if anything.
     #[must_use]
     pub fn hello(&self, role: Role) -> Option<Message<'_>> {
-        let _ = role;
-        todo!()
+        let hello = match role {
+            Role::Server => &self.rules.hello_server,
+            Role::Client => &self.rules.hello_client,
+        };
+        hello.as_ref().map(encode::Prepared::message)
     }
 
     /// The WebSocket subprotocol it is spoken under, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        todo!()
+        self.wishes.subprotocol.as_deref()
     }
+}
+
+/// Appends `n` in decimal digits.
+pub(super) fn write_decimal(n: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = n;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }

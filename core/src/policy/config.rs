@@ -1,6 +1,5 @@
 //! Wishes: every policy setting by the name it has on command lines, in files and in traces.
 
-use alloc::string::String;
 use core::time::Duration;
 
 use super::{
@@ -260,7 +259,7 @@ impl PolicyConfig {
 /// Values from text.
 #[cfg(feature = "codec")]
 pub(crate) mod parse {
-    use super::{Duration, PolicyError, String};
+    use super::{Duration, PolicyError};
     use alloc::vec::Vec;
 
     /// A duration with a unit: `5s`, `250ms`, `1m30s`.
@@ -296,7 +295,7 @@ pub(crate) mod parse {
     pub(super) fn percent(field: &'static str, text: &str) -> Result<u32, PolicyError> {
         let wrong = || PolicyError::new(field, text, "a share such as 5% or 0.05");
         let number = text.strip_suffix('%').unwrap_or(text);
-        let share: f64 = String::from(number).parse().map_err(|_| wrong())?;
+        let share: f64 = number.parse().map_err(|_| wrong())?;
         let ppm = if text.ends_with('%') { share * 1e4 } else { share * 1e6 };
         if !(0.0..=1e6).contains(&ppm) {
             return Err(wrong());
