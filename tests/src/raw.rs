@@ -118,7 +118,7 @@ impl Raw {
 
     /// The next frame; `None` at the end of the stream.
     #[must_use]
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn next_frame(&mut self) -> Option<Frame> {
         let frame = self.next_within(PATIENCE);
         frame.unwrap_or_else(|| panic!("neither a frame nor an end within {PATIENCE:?}"))
     }
@@ -141,7 +141,7 @@ impl Raw {
     /// The next message of the server's, as text.
     #[must_use]
     pub fn next_text(&mut self) -> String {
-        let frame = self.next().expect("a message");
+        let frame = self.next_frame().expect("a message");
         assert_eq!(frame.first, 0x81, "{frame:?}");
         String::from_utf8(frame.payload).expect("text")
     }
@@ -150,7 +150,7 @@ impl Raw {
     #[must_use]
     pub fn close_code(&mut self) -> Option<u16> {
         loop {
-            if let Some(code) = self.next()?.close_code() {
+            if let Some(code) = self.next_frame()?.close_code() {
                 return Some(code);
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wsbeat_core::dialect::{Dialect, Message};
 use wsbeat_core::event::{Verdict, VerdictKind};
-use wsbeat_tokio::server::{Context, End, Handle, Handler, Request, Server, ServerConfig, Summary};
+use wsbeat_tokio::server::{CloseReason, Context, End, Handle, Handler, Request, Server, ServerConfig, Summary};
 
 use crate::raw::PATIENCE;
 
@@ -39,6 +39,12 @@ impl Handler for Echo {
         match message {
             Message::Text("panic!") => panic!("as it was told"),
             Message::Text("sleep!") => std::thread::sleep(Duration::from_millis(300)),
+            Message::Text("bye!") => {
+                let _ = ctx.send(Message::Text("before"));
+                ctx.close(&CloseReason::new(4001, "because").expect("may be sent"));
+                ctx.close(&CloseReason::normal());
+                assert!(ctx.send(Message::Text("after")).is_err());
+            }
             Message::Text("all!") => {
                 ctx.broadcast(Message::Text("to all"));
             }
@@ -66,6 +72,8 @@ impl Handler for Echo {
 pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
+    /// All of its addresses.
+    pub addresses: Vec<SocketAddr>,
     /// Its handle.
     pub handle: Handle,
     seen: mpsc::Receiver<Seen>,
@@ -94,12 +102,12 @@ impl Serving {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let server = Server::bind(config, Echo { seen: sender }).await.expect("binds");
-                ready.send((server.local_addrs()[0], server.handle())).expect("the test waits");
+                ready.send((server.local_addrs().to_vec(), server.handle())).expect("the test waits");
                 server.run().await
             })
         });
-        let (address, handle) = is_ready.recv().expect("the server starts");
-        Serving { address, handle, seen, thread: Some(thread) }
+        let (addresses, handle) = is_ready.recv().expect("the server starts");
+        Serving { address: addresses[0], addresses, handle, seen, thread: Some(thread) }
     }
 
     /// The next thing the handler saw of those that `pick` picks.

@@ -30,7 +30,7 @@ fn all_are_told_to_go_spread_over_half_of_the_time() {
                 assert_eq!(raw.close_code(), Some(1001));
                 let told = began.elapsed();
                 raw.close(1001);
-                assert_eq!(raw.next(), None);
+                assert_eq!(raw.next_frame(), None);
                 told
             })
         })

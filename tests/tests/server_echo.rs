@@ -1,5 +1,6 @@
 //! What a peer sends comes back whole, however it was cut.
 
+use wsbeat_core::event::VerdictKind;
 use wsbeat_tests::raw::{Raw, masked};
 use wsbeat_tests::serving::{Seen, Serving, config, config_in};
 
@@ -7,15 +8,15 @@ use wsbeat_tests::serving::{Seen, Serving, config, config_in};
 fn text_and_binary_come_back() {
     let serving = Serving::start(config());
     let mut raw = Raw::open(serving.address);
-    assert_eq!(serving.saw(|seen| Some(seen)), Seen::Open("/any".into()));
+    assert_eq!(serving.saw(Some), Seen::Open("/any".into()));
     raw.text("grüß dich");
     assert_eq!(raw.next_text(), "grüß dich");
     raw.frame(0x82, &[0, 255, 128]);
-    let frame = raw.next().unwrap();
+    let frame = raw.next_frame().unwrap();
     assert_eq!((frame.first, frame.payload), (0x82, vec![0, 255, 128]));
     raw.close(1000);
     assert_eq!(raw.close_code(), Some(1000));
-    assert_eq!(raw.next(), None, "the server closes first");
+    assert_eq!(raw.next_frame(), None, "the server closes first");
     drop(raw);
     let end = serving.end();
     assert_eq!(end.peer_code, 1000);
@@ -31,7 +32,7 @@ fn a_message_in_fragments_with_pings_between_comes_back_whole() {
             raw.write(piece);
             std::thread::sleep(std::time::Duration::from_micros(300));
         }
-        let pong = raw.next().unwrap();
+        let pong = raw.next_frame().unwrap();
         assert_eq!((pong.first, pong.payload.as_slice()), (0x8a, &b"p"[..]));
         assert_eq!(raw.next_text(), "one two three");
     }
@@ -69,7 +70,7 @@ fn every_ping_is_answered_while_the_peer_reads() {
     let pings: Vec<u8> = (0..10u8).flat_map(|n| masked(0x89, &[n; 125])).collect();
     raw.write(&pings);
     for n in 0..10u8 {
-        let pong = raw.next().unwrap();
+        let pong = raw.next_frame().unwrap();
         assert_eq!((pong.first, pong.payload), (0x8a, vec![n; 125]));
     }
 }
@@ -83,7 +84,7 @@ fn odd_texts_are_data_and_everyone_lives() {
     for text in ["not JSON", "[]", "\"pong\"", "{\"pong\":null}", "{\"pong\":1.5}", "7", "", &deep] {
         raw.text(text);
         let back = loop {
-            let frame = raw.next().unwrap();
+            let frame = raw.next_frame().unwrap();
             if frame.first == 0x81 {
                 break frame.payload;
             }
@@ -91,10 +92,10 @@ fn odd_texts_are_data_and_everyone_lives() {
         assert!(back == text.as_bytes(), "{}", text.chars().take(40).collect::<String>());
     }
     raw.frame(0x82, &[0xff, 0xfe, 0x1f, 0x8b]);
-    while raw.next().unwrap().payload != [0xff, 0xfe, 0x1f, 0x8b] {}
+    while raw.next_frame().unwrap().payload != [0xff, 0xfe, 0x1f, 0x8b] {}
     for other in &mut others {
         other.text("alive");
-        while other.next().unwrap().payload != b"alive" {}
+        while other.next_frame().unwrap().payload != b"alive" {}
     }
     assert_eq!(serving.handle.count(), 4);
 }
@@ -112,4 +113,20 @@ fn a_broadcast_reaches_all() {
     for raw in &mut all {
         assert_eq!(raw.next_text(), "again");
     }
+}
+
+#[test]
+fn a_handler_closes_behind_what_it_sent() {
+    let serving = Serving::start(config());
+    let mut raw = Raw::open(serving.address);
+    raw.text("bye!");
+    raw.text("too late");
+    raw.frame(0x89, b"too late");
+    assert_eq!(raw.next_text(), "before");
+    let close = raw.next_frame().unwrap();
+    assert_eq!((close.close_code(), &close.payload[2..]), (Some(4001), &b"because"[..]));
+    raw.close(4001);
+    assert_eq!(raw.next_frame(), None, "neither an echo nor a pong follows");
+    let end = serving.end();
+    assert_eq!((end.verdict.map(|v| v.kind), end.peer_code), (Some(VerdictKind::User), 4001));
 }

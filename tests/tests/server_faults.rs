@@ -34,7 +34,7 @@ fn each_breach_is_closed_with_its_code() {
         let mut raw = Raw::open(serving.address);
         raw.write(&bytes);
         assert_eq!(raw.close_code(), Some(code), "{what}");
-        assert_eq!(raw.next(), None, "{what}: our side is shut down");
+        assert_eq!(raw.next_frame(), None, "{what}: our side is shut down");
     }
     bystander.text("alive");
     assert_eq!(bystander.next_text(), "alive");
@@ -79,7 +79,7 @@ fn a_flood_of_pings_is_closed_and_a_ping_now_and_then_is_not() {
     assert!(sent > 50 && began.elapsed() < Duration::from_secs(3), "{sent} pings, {:?}", began.elapsed());
     assert_eq!(serving.verdict(), VerdictKind::TooManyPings);
     calm.text("alive");
-    while calm.next().unwrap().payload != b"alive" {}
+    while calm.next_frame().unwrap().payload != b"alive" {}
 }
 
 #[test]
@@ -182,6 +182,6 @@ fn a_message_just_before_the_end_is_delivered() {
         raw.text("last words");
         raw.finish();
         assert_eq!(raw.next_text(), "last words");
-        assert_eq!(raw.next(), None);
+        assert_eq!(raw.next_frame(), None);
     }
 }

@@ -10,7 +10,7 @@ use wsbeat_tokio::server::{Origins, Refusal, ServerConfig};
 fn answer(serving: &Serving, request: &[u8]) -> String {
     let mut raw = Raw::connect(serving.address);
     raw.write(request);
-    String::from_utf8(raw.rest()).unwrap()
+    String::from_utf8(raw.rest()).expect("text")
 }
 
 #[test]

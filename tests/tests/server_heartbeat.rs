@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wsbeat_core::dialect::{Decoder, Dialect, Heard, Message, Role};
-use wsbeat_core::event::{ConnId, VerdictKind};
+use wsbeat_core::event::{ConnId, Counter, Token, VerdictKind};
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tests::raw::{Frame, Raw};
 use wsbeat_tests::serving::{Seen, Serving, config, config_in};
@@ -19,7 +19,7 @@ fn htx() -> ServerConfig {
 
 /// The answer to a frame that is a heartbeat.
 fn answer(frame: &Frame) -> Option<String> {
-    let dialect = Dialect::preset("htx-spot-v1").unwrap();
+    let dialect = Dialect::preset("htx-spot-v1")?;
     let mut decoder = Decoder::default();
     match dialect.decode(Role::Client, Message::Binary(&frame.payload), 0, &mut decoder) {
         Heard::Heartbeat { answer: Some(Message::Text(text)), .. } if frame.first == 0x82 => Some(text.to_owned()),
@@ -30,7 +30,7 @@ fn answer(frame: &Frame) -> Option<String> {
 /// Answers `beats` heartbeats, then none. Returns how many came in all and the close code.
 fn live(raw: &mut Raw, beats: usize) -> (usize, Option<u16>) {
     let mut seen = 0;
-    while let Some(frame) = raw.next() {
+    while let Some(frame) = raw.next_frame() {
         if let Some(code) = frame.close_code() {
             return (seen, Some(code));
         }
@@ -97,10 +97,12 @@ fn a_heartbeat_of_the_client_is_answered() {
     let serving = Serving::start(config_in("htx-spot-v1"));
     let mut raw = Raw::open(serving.address);
     raw.text("{\"ping\":1492420473027}");
+    let dialect = Dialect::preset("htx-spot-v1").unwrap();
+    let mut decoder = Decoder::default();
     loop {
-        let frame = raw.next().unwrap();
-        if answer(&frame).is_none() {
-            assert_eq!(String::from_utf8_lossy(&frame.payload), "{\"pong\":1492420473027}");
+        let frame = raw.next_frame().unwrap();
+        if let Heard::Answer(token) = dialect.decode(Role::Client, Message::Binary(&frame.payload), 0, &mut decoder) {
+            assert_eq!(token, Token(1_492_420_473_027));
             break;
         }
     }
@@ -114,7 +116,7 @@ fn pings_go_out_and_a_peer_that_is_silent_is_closed() {
     let mut good = Raw::open(serving.address);
     let mut pings = 0;
     while pings < 6 {
-        let ping = good.next().expect("lives");
+        let ping = good.next_frame().expect("lives");
         assert_eq!((ping.first, ping.payload.len()), (0x89, 8));
         good.frame(0x8a, &ping.payload);
         pings += 1;
@@ -144,10 +146,9 @@ fn a_server_that_was_held_up_judges_nobody() {
             })
         })
         .collect();
-    let mut rude = Raw::open(serving.address);
     for _ in 0..4 {
         // Each holds the driver up for a timeout and a half.
-        rude.text("sleep!");
+        Raw::open(serving.address).text("sleep!");
         std::thread::sleep(BEAT * 3);
     }
     for thread in threads {
@@ -165,7 +166,7 @@ fn a_handle_reaches_in_from_elsewhere() {
     serving.handle.send(id, Message::Text("hello")).unwrap();
     assert_eq!(raw.next_text(), "hello");
     serving.handle.ping(id, PingPayload::new(b"mine").unwrap()).unwrap();
-    let ping = raw.next().unwrap();
+    let ping = raw.next_frame().unwrap();
     assert_eq!((ping.first, ping.payload.as_slice()), (0x89, &b"mine"[..]));
     raw.frame(0x8a, b"mine");
     let pong = serving.saw(|seen| match seen {
@@ -174,7 +175,7 @@ fn a_handle_reaches_in_from_elsewhere() {
     });
     assert_eq!(pong, b"mine");
     serving.handle.close(id, CloseReason::new(4000, "enough").unwrap()).unwrap();
-    let close = raw.next().unwrap();
+    let close = raw.next_frame().unwrap();
     assert_eq!((close.close_code(), &close.payload[2..]), (Some(4000), &b"enough"[..]));
     serving.until("it is closed", |h| h.count() == 0);
     assert_eq!(serving.handle.send(id, Message::Text("x")), Err(HandleError::Unknown(id)));
@@ -184,4 +185,25 @@ fn a_handle_reaches_in_from_elsewhere() {
     handle.shutdown();
     let _ = serving.wait();
     assert_eq!(handle.broadcast(Message::Text("x")), Err(HandleError::Stopped));
+}
+
+#[test]
+fn a_policy_can_be_changed_under_open_connections() {
+    let serving = Serving::start(config());
+    let mut raw = Raw::open(serving.address);
+    assert_eq!(raw.next_within(BEAT), None, "no pings");
+    let policy = PolicyConfig { ping_interval: Some(BEAT), ..PolicyConfig::default() };
+    serving.handle.set_policy(ServerConfig { policy, ..config() }.check().unwrap()).unwrap();
+    for _ in 0..3 {
+        let ping = raw.next_frame().unwrap();
+        assert_eq!((ping.first, ping.payload.len()), (0x89, 8));
+        raw.frame(0x8a, &ping.payload);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stats = runtime.block_on(serving.handle.heartbeat_stats()).unwrap();
+    assert!(stats.get(Counter::PingsSent) >= 3);
+    assert!(stats.get(Counter::PongsMatched) >= 2);
+    let handle = serving.handle.clone();
+    drop(serving);
+    assert_eq!(runtime.block_on(handle.heartbeat_stats()).err(), Some(HandleError::Stopped));
 }

@@ -1,6 +1,6 @@
 //! Nobody takes more than their share, and whoever was turned away can come again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{ConnId, VerdictKind};
@@ -102,6 +102,45 @@ fn a_ping_flood_of_a_peer_that_does_not_read_takes_no_memory() {
     while std::io::Write::write_all(&mut writer, &pings).is_ok() {}
     assert_eq!(serving.verdict(), VerdictKind::TooManyPings);
     assert!(serving.handle.stats().bytes_out.get() < 64 << 10, "{}", serving.handle.stats().bytes_out.get());
+}
+
+#[test]
+fn a_flood_of_tiny_messages_delays_nobody() {
+    let serving = Serving::start(config());
+    let mut other = Raw::open(serving.address);
+    let flood = Raw::open(serving.address);
+    let mut writer = flood.stream().try_clone().unwrap();
+    let mut reader = flood.stream().try_clone().unwrap();
+    let tiny = wsbeat_tests::raw::masked(0x82, b"x").repeat(20_000);
+    let writing = std::thread::spawn(move || while std::io::Write::write_all(&mut writer, &tiny).is_ok() {});
+    let reading = std::thread::spawn(move || while std::io::Read::read(&mut reader, &mut [0; 65_536]).is_ok_and(|n| n > 0) {});
+    std::thread::sleep(Duration::from_millis(50));
+    let mut waits: Vec<Duration> = (0..50)
+        .map(|_| {
+            let began = Instant::now();
+            other.text("x");
+            assert_eq!(other.next_text(), "x");
+            began.elapsed()
+        })
+        .collect();
+    waits.sort();
+    assert!(waits[25] < Duration::from_millis(200), "{waits:?}");
+    assert!(serving.handle.stats().messages_in.get() > 20_000);
+    drop(serving);
+    writing.join().unwrap();
+    reading.join().unwrap();
+}
+
+#[test]
+fn it_listens_at_every_address_it_was_given() {
+    let listen = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
+    let serving = Serving::start(ServerConfig { listen, ..config() });
+    for address in serving.addresses.clone() {
+        let mut raw = Raw::open(address);
+        raw.text("x");
+        assert_eq!(raw.next_text(), "x");
+    }
+    assert_eq!(serving.addresses.len(), 3);
 }
 
 #[test]

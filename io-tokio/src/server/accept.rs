@@ -31,7 +31,7 @@ const BACKOFF_MAX: Span = Span::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Accepted {
     Connection(TcpStream, SocketAddr),
-    /// No descriptor or memory: [`Acceptor::resume_at`] says when to go on.
+    /// No descriptor or no memory: [`Acceptor::resume_at`] says when to go on.
     Exhausted,
     /// A connection that was gone already, or another trouble that is over.
     Nothing,
@@ -86,14 +86,13 @@ impl Acceptor {
                 self.ready[number] = false;
                 Accepted::Nothing
             }
-            Err(e) if is_exhaustion(&e) => {
+            Err(e) if is_the_connections(&e) => Accepted::Nothing,
+            Err(_) => {
                 self.shed(number);
                 self.resume_at = now.after(self.backoff);
                 self.backoff = self.backoff.times(2).min(BACKOFF_MAX);
                 Accepted::Exhausted
             }
-            // ECONNABORTED and what the network does to a connection before it is accepted (accept(2)): the next one, at once.
-            Err(_) => Accepted::Nothing,
         }
     }
 
@@ -116,13 +115,16 @@ fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// EMFILE, ENFILE, ENOBUFS, ENOMEM.
-fn is_exhaustion(error: &io::Error) -> bool {
-    const EMFILE: i32 = 24;
-    const ENFILE: i32 = 23;
-    let enobufs = if cfg!(target_os = "linux") { 105 } else { 55 };
-    const ENOMEM: i32 = 12;
-    error.raw_os_error().is_some_and(|code| [EMFILE, ENFILE, enobufs, ENOMEM].contains(&code))
+/// Whether an error is of the connection that was to be accepted (accept(2)): the next one may be fine, at once. All
+/// others are taken for want of descriptors or memory, so that none can make us spin.
+fn is_the_connections(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable, PermissionDenied,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown | NetworkUnreachable | PermissionDenied
+    )
 }
 
 fn listener(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {

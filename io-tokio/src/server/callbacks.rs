@@ -8,6 +8,7 @@ use wsbeat_core::event::{Action, ConnId, Fault, Input};
 
 use super::driver::Driver;
 use super::handler::{Context, Handler};
+use super::slot::Stage;
 use super::world::Event;
 
 /// How long a callback may take.
@@ -63,6 +64,13 @@ impl<H: Handler> Driver<H> {
     pub(super) fn call(&mut self, id: ConnId, name: &'static str, callback: impl FnOnce(&mut H, &mut Context<'_>)) {
         if let Some(peer) = self.world.peer(id) {
             self.call_with(id, peer, name, callback);
+        }
+    }
+
+    /// Calls the handler for a connection that is open still.
+    pub(super) fn call_open(&mut self, id: ConnId, name: &'static str, callback: impl FnOnce(&mut H, &mut Context<'_>)) {
+        if self.world.stage(id) == Some(Stage::Open) {
+            self.call(id, name, callback);
         }
     }
 

@@ -57,7 +57,8 @@ pub struct ServerLimits {
     pub per_ip_max: u32,
     /// The bytes of one message, all its frames together; default 1 MiB. A longer one closes with 1009.
     pub message_bytes_max: u32,
-    /// The bytes that may wait for one peer to read; default 256 KiB. What does not fit is refused to its sender.
+    /// The bytes that may wait for one peer to read, their queue included; default 256 KiB. What does not fit is refused to its
+    /// sender. Where nothing waits one message of any size is taken, so that an answer may be as long as its question.
     pub write_bytes_max: u32,
     /// The bytes of a request's head; default 16 KiB, several times what browsers with many cookies send. Longer: 431.
     pub head_bytes_max: u32,

@@ -1,5 +1,6 @@
 //! One driver: what it owns, and how it waits.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use wsbeat_core::time::Instant;
 use super::accept::Acceptor;
 use super::config::ServerConfig;
 use super::error::BindError;
-use super::handle::{Handle, Shared};
+use super::handle::{Command, Handle, Shared};
 use super::handler::Handler;
 use super::linger::Linger;
 use super::origin::Origins;
@@ -41,6 +42,10 @@ pub(super) struct Driver<H> {
     pub(super) registry: Registry,
     /// `None` while they are worked off.
     pub(super) events: Option<Events>,
+    /// When this turn has read for long enough.
+    pub(super) reads_until: Instant,
+    /// Commands that were taken and not done yet.
+    pub(super) commands: VecDeque<Command>,
     pub(super) acceptor: Acceptor,
     pub(super) linger: Linger,
     pub(super) drain: Option<Drain>,
@@ -72,6 +77,8 @@ impl<H: Handler> Driver<H> {
             poll: nested(poll)?,
             registry,
             events: Some(Events::with_capacity(EVENTS)),
+            reads_until: Instant::ZERO,
+            commands: VecDeque::new(),
             acceptor,
             linger: Linger::new(LINGER_TOKENS, limits.discard_bytes_max),
             drain: None,
@@ -133,8 +140,8 @@ impl<H: Handler> Driver<H> {
     }
 
     fn finish(mut self, ending: Ending) -> Summary {
-        self.world.shared.set_stopped();
         let dropped = self.drop_all();
+        self.world.shared.set_stopped();
         Summary { opened: self.world.shared.stats.opened.get(), dropped, ending }
     }
 }

@@ -194,7 +194,7 @@ impl World {
         let Some(slot) = self.slot(id).filter(|slot| slot.stage == Stage::Open && !slot.broken) else {
             return Err(SendError::Closed(id));
         };
-        let queued_bytes = slot.queued_bytes();
+        let queued_bytes = slot.busy.as_ref().map_or(0, |b| b.output.cost_bytes());
         if queued_bytes > 0 && queued_bytes + bytes > write_bytes_max as usize {
             self.shared.stats.messages_refused.add(1);
             return Err(SendError::Full { queued_bytes, bytes, write_bytes_max });

@@ -44,7 +44,7 @@ pub enum SendError {
     /// It would exceed what may wait for this peer to read.
     #[error("{queued_bytes} bytes wait for the peer already and {bytes} more pass the limit of {write_bytes_max}")]
     Full {
-        /// What waits.
+        /// What waits, with what its queue takes.
         queued_bytes: usize,
         /// The size of what was to be sent, as a frame.
         bytes: usize,

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::ConnId;
+use wsbeat_core::policy::Policy;
+use wsbeat_core::stats::Stats;
 
 use super::control::{CloseReason, PingPayload};
 use super::error::HandleError;
@@ -21,6 +23,8 @@ pub(super) enum Command {
     Ping(ConnId, PingPayload),
     Broadcast(Bytes),
     Close(ConnId, CloseReason),
+    Policy(Box<Policy>),
+    Stats(oneshot::Sender<Box<Stats>>),
 }
 
 /// How far the end of the server has come.
@@ -91,15 +95,18 @@ impl Shared {
         Stop::from_u8(self.stop.load(Ordering::Acquire))
     }
 
+    /// The end: no command is taken any more, and none waits.
     pub(super) fn set_stopped(&self) {
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         self.stop.store(Stop::Stopped as u8, Ordering::Release);
+        commands.clear();
     }
 
     fn push(&self, command: Command) -> Result<(), HandleError> {
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if self.stop() == Stop::Stopped {
             return Err(HandleError::Stopped);
         }
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if commands.len() >= self.commands_max as usize {
             return Err(HandleError::Full { commands_max: self.commands_max });
         }
@@ -167,6 +174,25 @@ impl Handle {
     pub fn close(&self, id: ConnId, reason: CloseReason) -> Result<(), HandleError> {
         self.known(id)?;
         self.shared.push(Command::Close(id, reason))
+    }
+
+    /// Puts all connections, open ones too, under another policy, such as [`ServerConfig::check`](super::ServerConfig::check)
+    /// gives. The dialect stays: a policy made for another one asks in the words of this one.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub fn set_policy(&self, policy: Policy) -> Result<(), HandleError> {
+        self.shared.push(Command::Policy(Box::new(policy)))
+    }
+
+    /// What the core counted: pings, answers and the histograms of their round trips.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub async fn heartbeat_stats(&self) -> Result<Box<Stats>, HandleError> {
+        let (sender, receiver) = oneshot::channel();
+        self.shared.push(Command::Stats(sender))?;
+        receiver.await.map_err(|_| HandleError::Stopped)
     }
 
     /// How many connections are open.

@@ -1,4 +1,4 @@
-//! A dense WebSocket server: one driver owns all its sockets.
+//! A dense WebSocket server: one driver owns all its sockets. Unix only: it watches them by descriptor.
 //!
 //! No task, timer, channel or read buffer per connection: an idle one costs its place in two tables. The core's
 //! [`Hub`](wsbeat_core::hub::Hub) decides about pings, heartbeats and closes; the driver maps its actions onto sockets, and

@@ -36,6 +36,8 @@ pub(super) struct Output {
     bytes: usize,
 }
 
+/// What a frame in a queue takes besides its bytes, about.
+const FRAME_COST_BYTES: usize = 64;
 /// How many frames one system call offers.
 const SLICES_MAX: usize = 32;
 
@@ -43,6 +45,11 @@ impl Output {
     /// The bytes that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What waits, in bytes of memory: each frame costs its place too, so that many small ones are not cheap.
+    pub(super) fn cost_bytes(&self) -> usize {
+        self.bytes + FRAME_COST_BYTES * (self.control.len() + self.data.len())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -159,6 +166,17 @@ mod tests {
             let expected = [Kind::Data, Kind::Pong, Kind::Ping(Payload::Empty), Kind::Data, Kind::CloseBehind];
             assert_eq!(kinds, expected);
         }
+    }
+
+    #[test]
+    fn small_frames_are_not_cheap() {
+        let mut output = Output::default();
+        for _ in 0..1_000 {
+            output.push(Bytes::from_static(b"tiny"), Kind::Data);
+        }
+        assert_eq!((output.bytes(), output.cost_bytes()), (4_000, 68_000));
+        drain(&mut output, 7);
+        assert_eq!(output.cost_bytes(), 0);
     }
 
     #[test]

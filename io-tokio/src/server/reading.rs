@@ -35,7 +35,7 @@ impl<H: Handler> Driver<H> {
                 break;
             }
             left = left.saturating_sub(n);
-            if left == 0 {
+            if left == 0 || self.is_late() {
                 self.world.leave_unread(id);
                 break;
             }
@@ -174,12 +174,12 @@ impl<H: Handler> Driver<H> {
             Frame::Ping(payload) => {
                 self.world.input(id, Input::Ping);
                 self.settle(None);
-                self.call(id, "ping", |handler, ctx| handler.ping(ctx, &payload));
+                self.call_open(id, "ping", |handler, ctx| handler.ping(ctx, &payload));
             }
             Frame::Pong(payload) => {
                 self.world.input(id, Input::Pong(Payload::parse(&payload)));
                 self.settle(None);
-                self.call(id, "pong", |handler, ctx| handler.pong(ctx, &payload));
+                self.call_open(id, "pong", |handler, ctx| handler.pong(ctx, &payload));
             }
             // Never read, only written.
             Frame::Frame(_) => {}

@@ -30,6 +30,10 @@ const ACCEPTS_PER_TURN: usize = 128;
 const ADVANCE_BUDGET: u32 = 256;
 /// How often that is done in one turn.
 const ADVANCES_PER_TURN: usize = 16;
+/// How long a turn does what handles asked for.
+const COMMANDS_MAX: Span = Span::from_millis(5);
+/// How long a turn reads. Who is left over is read in the next one, first, and not judged before.
+const READING_MAX: Span = Span::from_millis(5);
 /// How old the look at the sockets may be when time advances; older, and they are looked at again without being read.
 const LOOK_AGE_MAX: Span = Span::from_millis(1);
 
@@ -42,6 +46,15 @@ pub(super) enum Wait {
     Until(Instant),
     /// It is over.
     Ended(Ending),
+}
+
+/// What is done with a connection that has bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Take {
+    /// They are read.
+    Read,
+    /// They are left for the next turn, and it is not judged before.
+    Mark,
 }
 
 /// A drain under way.
@@ -59,15 +72,16 @@ pub(super) struct Drain {
 impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
         self.world.tick_clock();
-        self.commands();
+        let mut again = self.commands();
         self.inbound()?;
-        let mut again = self.accept();
+        again |= self.accept();
         let due = self.expire();
         if let Some(ending) = self.drain_on() {
             return Ok(Wait::Ended(ending));
         }
         let next = self.advance()?;
-        again |= next == Next::Again || !self.world.unread.is_empty();
+        let is_drained = self.drain.is_some() && self.world.hub.is_empty();
+        again |= next == Next::Again || !self.world.unread.is_empty() || is_drained;
         if again {
             return Ok(Wait::Again);
         }
@@ -82,7 +96,11 @@ impl<H: Handler> Driver<H> {
 
     /// Reads what was left last time, then everything that the kernel says is readable.
     fn inbound(&mut self) -> io::Result<()> {
+        self.reads_until = self.world.clock.monotonic().after(READING_MAX);
         for _ in 0..self.world.unread.len() {
+            if self.is_late() {
+                break;
+            }
             let Some(id) = self.world.unread.pop_front() else { break };
             let Some(slot) = self.world.slot(id) else { continue };
             slot.unread = false;
@@ -96,6 +114,11 @@ impl<H: Handler> Driver<H> {
             }
         }
         self.glance()
+    }
+
+    /// This turn has read for long enough.
+    pub(super) fn is_late(&self) -> bool {
+        self.world.clock.monotonic() > self.reads_until
     }
 
     /// Looks at the sockets once. Returns whether there may be more than was seen.
@@ -128,12 +151,21 @@ impl<H: Handler> Driver<H> {
         if token >= LISTENER_TOKENS {
             return self.acceptor.readable(token - LISTENER_TOKENS);
         }
-        let Some(id) = self.world.id_at(token) else { return };
+        let take = if self.is_late() { Take::Mark } else { Take::Read };
+        self.ready(event, take);
+    }
+
+    /// A connection can be read or written.
+    fn ready(&mut self, event: &Event, take: Take) {
+        let Some(id) = self.world.id_at(event.token().0) else { return };
         let Some(slot) = self.world.slot(id) else { return };
         slot.read_closed |= event.is_read_closed();
         let waits = slot.queued_bytes() > 0;
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.read(id);
+            match take {
+                Take::Read => self.read(id),
+                Take::Mark => self.world.leave_unread(id),
+            }
         }
         if waits && event.is_writable() {
             self.world.flush(id);
@@ -153,20 +185,10 @@ impl<H: Handler> Driver<H> {
     }
 
     fn mark(&mut self, event: &Event) {
-        let token = event.token().0;
-        if token >= LISTENER_TOKENS {
-            return self.event(event);
-        }
-        let Some(id) = self.world.id_at(token) else { return };
-        let Some(slot) = self.world.slot(id) else { return };
-        slot.read_closed |= event.is_read_closed();
-        let waits = slot.queued_bytes() > 0;
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.world.leave_unread(id);
-        }
-        if waits && event.is_writable() {
-            self.world.flush(id);
-            self.settle(None);
+        if event.token().0 >= LISTENER_TOKENS {
+            self.event(event);
+        } else {
+            self.ready(event, Take::Mark);
         }
     }
 
@@ -226,34 +248,45 @@ impl<H: Handler> Driver<H> {
 
     // Commands.
 
-    fn commands(&mut self) {
-        let mut commands = VecDeque::new();
-        self.world.shared.take_commands(&mut commands);
-        for command in commands {
+    /// Does what handles asked for, for a bounded time. Returns whether there is more.
+    fn commands(&mut self) -> bool {
+        if self.commands.is_empty() {
+            self.world.shared.take_commands(&mut self.commands);
+        }
+        let until = self.world.now.at.after(COMMANDS_MAX);
+        while let Some(command) = self.commands.pop_front() {
             self.command(command);
             self.settle(None);
+            if self.world.clock.monotonic() > until {
+                break;
+            }
         }
+        !self.commands.is_empty()
     }
 
     fn command(&mut self, command: Command) {
-        let world = &mut self.world;
-        let id = match &command {
-            Command::Send(id, _) | Command::Ping(id, _) | Command::Close(id, _) => *id,
-            Command::Broadcast(frame) => {
-                world.broadcast_frame(frame);
-                return;
-            }
-        };
-        if world.stage(id) != Some(Stage::Open) {
-            return world.shared.stats.commands_unknown.add(1);
-        }
-        // What is refused for want of room is counted where it is refused.
         match command {
-            Command::Send(id, frame) => drop(world.send_frame(id, &frame)),
-            Command::Ping(id, payload) => drop(world.ping(id, &payload)),
-            Command::Close(id, reason) => world.close(id, &reason),
-            Command::Broadcast(_) => {}
+            // What is refused for want of room is counted where it is refused.
+            Command::Send(id, frame) if self.knows(id) => drop(self.world.send_frame(id, &frame)),
+            Command::Ping(id, payload) if self.knows(id) => drop(self.world.ping(id, &payload)),
+            Command::Close(id, reason) if self.knows(id) => self.world.close(id, &reason),
+            Command::Send(..) | Command::Ping(..) | Command::Close(..) => {}
+            Command::Broadcast(frame) => {
+                self.world.broadcast_frame(&frame);
+            }
+            Command::Policy(policy) => self.world.set_policy(*policy),
+            // Whoever asked may have gone.
+            Command::Stats(asker) => drop(asker.send(Box::new(self.world.hub.stats().clone()))),
         }
+    }
+
+    /// Whether a command's connection is open still; counts where not.
+    fn knows(&mut self, id: ConnId) -> bool {
+        let is_open = self.world.stage(id) == Some(Stage::Open);
+        if !is_open {
+            self.world.shared.stats.commands_unknown.add(1);
+        }
+        is_open
     }
 
     // The end.

@@ -67,9 +67,11 @@ impl<H: Handler> Driver<H> {
         let terms = Terms { limits: &limits, origins: &origins, subprotocol: dialect.as_ref().and_then(|d| d.subprotocol()) };
         match handshake::answer(head, seen, &terms) {
             Answer::Wait => {
-                let head = head.to_vec();
+                if whole.is_empty() {
+                    whole = bytes.to_vec();
+                }
                 if let Some(slot) = self.world.slot(id) {
-                    slot.busy().head = head;
+                    slot.busy().head = whole;
                 }
             }
             Answer::Upgrade { request, accept } => self.upgrade(id, &request, &accept),

@@ -173,6 +173,12 @@ impl World {
         self.hub.advance(self.now, budget, &mut self.pending)
     }
 
+    /// Puts every connection under another policy.
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        self.counts_sent = counts_sent(&policy);
+        self.hub.replace(self.now, self.policy, policy, &mut self.pending);
+    }
+
     /// Does everything that the hub said, but what is the handler's.
     fn apply_all(&mut self) {
         while let Some((id, action)) = self.pending.actions.pop_front() {
@@ -349,6 +355,12 @@ impl World {
         }
         Instant::NEVER
     }
+}
+
+/// Whether the core has to know of every message that the user sends.
+fn counts_sent(policy: &Policy) -> bool {
+    let ask = policy.application.and_then(|a| a.ask);
+    ask.is_some_and(|ask| ask.timing == Timing::AfterSilence)
 }
 
 impl std::fmt::Debug for World {
