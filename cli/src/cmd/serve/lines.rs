@@ -21,13 +21,8 @@ pub(super) struct Line {
     pub(super) facts: Object,
 }
 
-/// The number of a connection: 1 for the first of the server, and never used again.
-fn number(id: ConnId) -> u64 {
-    u64::from(id.generation) + 1
-}
-
 fn facts(event: &str, id: ConnId, peer: SocketAddr) -> Object {
-    Object::default().with("event", event).with("conn", number(id)).with("peer", peer.to_string())
+    Object::default().with("event", event).with("conn", id.number()).with("peer", peer.to_string())
 }
 
 fn micros(span: Span) -> u64 {
@@ -92,12 +87,12 @@ pub(super) fn verdict(id: ConnId, peer: SocketAddr, v: &Verdict, queued_bytes: u
         .with("last_byte_us_ago", ago(v.last_byte))
         .with("deadline_us_ago", ago(v.deadline))
         .with("write_queue_bytes", queued_bytes);
-    Line { text: format!("conn={} {act} {v}, write queue {queued_bytes} B", number(id)), facts }
+    Line { text: format!("conn={} {act} {v}, write queue {queued_bytes} B", id.number()), facts }
 }
 
 /// A connection opened.
 pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line {
-    let mut text = format!("conn={} open {peer} {}", number(id), shown(request.target));
+    let mut text = format!("conn={} open {peer} {}", id.number(), shown(request.target));
     for (name, value) in [("origin", request.origin), ("user-agent", request.user_agent)] {
         if let Some(value) = value {
             text.push_str(&format!(" {name}={}", shown(value)));
@@ -117,7 +112,7 @@ pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line 
 /// A connection is over.
 pub(super) fn end(id: ConnId, peer: SocketAddr, end: &End) -> Line {
     let why = end.verdict.as_ref().map_or("lost", |verdict| verdict.kind.name());
-    let mut text = format!("conn={} over {why}, peer's code {}", number(id), end.peer_code);
+    let mut text = format!("conn={} over {why}, peer's code {}", id.number(), end.peer_code);
     if !end.peer_reason.is_empty() {
         text.push_str(&format!(" {}", shown(&end.peer_reason)));
     }
@@ -138,7 +133,7 @@ pub(super) fn answered(id: ConnId, peer: SocketAddr, plane: Plane, token: Token,
     };
     let us = micros(rtt);
     Line {
-        text: format!("conn={} {what} {} answered in {}.{:03} ms", number(id), token.0, us / 1_000, us % 1_000),
+        text: format!("conn={} {what} {} answered in {}.{:03} ms", id.number(), token.0, us / 1_000, us % 1_000),
         facts: facts("answered", id, peer).with("plane", plane.name()).with("token", token.0).with("rtt_us", us),
     }
 }
@@ -147,11 +142,11 @@ pub(super) fn answered(id: ConnId, peer: SocketAddr, plane: Plane, token: Token,
 pub(super) fn note(id: ConnId, peer: SocketAddr, note: &Note) -> Line {
     let (text, facts) = match *note {
         Note::Stalled { lateness } => (
-            format!("conn={} host stalled: {} ms late, nobody judged", number(id), micros(lateness) / 1_000),
+            format!("conn={} host stalled: {} ms late, nobody judged", id.number(), micros(lateness) / 1_000),
             facts("stalled", id, peer).with("lateness_us", micros(lateness)),
         ),
         Note::Clamped { from, to } => (
-            format!("conn={} ping timeout cut from {from:?} to {to:?}, as tornado-6.5 does", number(id)),
+            format!("conn={} ping timeout cut from {from:?} to {to:?}, as tornado-6.5 does", id.number()),
             facts("clamped", id, peer).with("from_us", micros(from)).with("to_us", micros(to)),
         ),
     };
