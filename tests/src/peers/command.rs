@@ -26,7 +26,8 @@ fn build() -> Result<PathBuf, String> {
     let profile = if folder == "debug" { "dev" } else { folder.as_str() };
     let cargo = env::var("CARGO").unwrap_or_else(|_| env!("CARGO").to_owned());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", "wsbeat", "--bin", "wsbeat", "--profile", profile, "--target-dir"]).arg(&target);
+    // With the features of the whole workspace, as `cargo test --workspace` has built it.
+    build.args(["build", "--quiet", "--workspace", "--bin", "wsbeat", "--profile", profile, "--target-dir"]).arg(&target);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     run(&mut build)?;
     Ok(target.join(&folder).join(format!("wsbeat{}", env::consts::EXE_SUFFIX)))
@@ -74,7 +75,7 @@ impl Outcome {
     }
 }
 
-/// A running `wsbeat connect` or `wsbeat ping`.
+/// A running `wsbeat connect`.
 pub struct Running {
     process: Process,
 }

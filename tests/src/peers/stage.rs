@@ -84,15 +84,6 @@ impl Stage {
         Running::new(start_wsbeat(&[&["connect", url], arguments].concat()))
     }
 
-    /// Starts `wsbeat ping URL` with these further arguments.
-    ///
-    /// # Panics
-    /// If it cannot be started.
-    #[track_caller]
-    pub fn ping(&self, url: &str, arguments: &[&str]) -> Running {
-        Running::new(start_wsbeat(&[&["ping", url], arguments].concat()))
-    }
-
     /// Lets time pass.
     pub fn run_for(&self, seconds: f64) {
         thread::sleep(Duration::from_secs_f64(seconds));
