@@ -11,6 +11,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use wsbeat_core::policy::Policy;
+use wsbeat_core::time::Span;
 
 /// What is searched.
 #[derive(Clone, Debug)]
@@ -19,7 +20,9 @@ pub struct Domain {
     pub policy: Policy,
     /// The last second.
     pub ends_s: u64,
-    /// How many losses, repetitions, sleeps, resets and drips there may be in one history.
+    /// How long an answer takes at most, unless it is lost or held.
+    pub delay_max: Span,
+    /// How many faults there may be in one history: losses, holds, repetitions, blocks, drips, resets, sleeps.
     pub faults_max: u8,
     /// What is broken on purpose between the world and the hub.
     pub mutation: Mutation,

@@ -48,8 +48,13 @@ pub(super) struct Message {
     number: u8,
     /// When it was queued.
     queued: Instant,
+    /// When it was written, and what had been held up by then.
+    written: Instant,
+    held_up: Span,
     /// By when an honest peer's answer is here; never, where it owes none.
     by: Instant,
+    /// By when the network brings the answer, unless it holds or loses it.
+    pub(super) arrives_by: Instant,
     /// Whether it counts: not one that went out after a stall.
     counted: bool,
 }
@@ -66,13 +71,25 @@ struct Side {
     progress: Instant,
     /// From when a dead peer's time runs.
     alive: Instant,
-    /// How long since `alive` something was unwritten or the host slept, in all.
+    /// How long something was unwritten or the host slept: in all, and before `alive`.
     held_up: Span,
+    held_up_before: Span,
 }
 
 impl Side {
     fn from(now: Instant) -> Self {
-        Side { sent: 0, answered: 0, failed: false, progress: now, alive: now, held_up: Span::ZERO }
+        Side { sent: 0, answered: 0, failed: false, progress: now, alive: now, held_up: Span::ZERO, held_up_before: Span::ZERO }
+    }
+
+    /// The peer was alive at `now`, when this had been held up.
+    fn lives(&mut self, now: Instant, held_up: Span) {
+        if now >= self.alive {
+            (self.alive, self.held_up_before) = (now, held_up);
+        }
+    }
+
+    fn held_up_since(&self) -> Span {
+        self.held_up.minus(self.held_up_before)
     }
 }
 
@@ -81,6 +98,8 @@ impl Side {
 pub(super) struct Judge {
     pub(super) unwritten: Vec<Message>,
     pub(super) coming: Vec<Message>,
+    /// The transport takes nothing.
+    pub(super) blocked: bool,
     sides: [Side; 2],
     /// When the oldest ping was written that no evidence discharged.
     oldest_ping: Option<Instant>,
@@ -99,7 +118,16 @@ fn law(holds: bool, text: impl FnOnce() -> String) -> Law {
 impl Judge {
     pub(super) fn new(now: Instant) -> Self {
         let sides = [Side::from(now); 2];
-        Judge { unwritten: vec![], coming: vec![], sides, oldest_ping: None, answered_beat: now, closed: None, ended: false }
+        Judge {
+            unwritten: vec![],
+            coming: vec![],
+            blocked: false,
+            sides,
+            oldest_ping: None,
+            answered_beat: now,
+            closed: None,
+            ended: false,
+        }
     }
 
     /// What one call told the shell to do.
@@ -126,7 +154,8 @@ impl Judge {
     fn stalled(&mut self, terms: &Terms, now: Instant, lateness: Span) -> [bool; 2] {
         let stalled = terms.stall_after.map(|limit| lateness > limit);
         for (side, _) in self.sides.iter_mut().zip(stalled).filter(|(_, stalled)| *stalled) {
-            (side.progress, side.alive, side.held_up) = (now, now, Span::ZERO);
+            side.progress = now;
+            side.lives(now, side.held_up);
         }
         if stalled[0] {
             self.oldest_ping = self.oldest_ping.map(|_| now);
@@ -140,7 +169,9 @@ impl Judge {
         let side = &mut self.sides[plane as usize];
         side.sent += 1;
         side.progress = now;
-        self.unwritten.push(Message { plane, input, answer, number: side.sent, queued: now, by: Instant::NEVER, counted });
+        let (number, held_up, never) = (side.sent, side.held_up, Instant::NEVER);
+        let (queued, by, arrives_by) = (now, never, never);
+        self.unwritten.push(Message { plane, input, answer, number, queued, written: never, held_up, by, arrives_by, counted });
         Ok(())
     }
 
@@ -194,8 +225,10 @@ impl Judge {
     }
 
     /// The oldest of what is unwritten was written; its answer is on its way.
-    pub(super) fn written(&mut self, terms: &Terms, now: Instant) -> Message {
+    pub(super) fn written(&mut self, terms: &Terms, now: Instant, delay_max: Span) -> Message {
         let mut message = self.unwritten.remove(0);
+        (message.written, message.held_up) = (now, self.sides[message.plane as usize].held_up);
+        message.arrives_by = now.after(delay_max);
         message.by = match message.plane {
             Plane::Transport => now.after(terms.timeout),
             Plane::Application if !message.counted => Instant::NEVER,
@@ -220,7 +253,7 @@ impl Judge {
     pub(super) fn arrived(&mut self, terms: &Terms, now: Instant, index: usize, again: Again) -> Input {
         let message = self.coming.remove(index);
         if again == Again::Yes {
-            self.coming.push(Message { by: Instant::NEVER, ..message });
+            self.coming.push(Message { by: Instant::NEVER, arrives_by: Instant::NEVER, ..message });
         }
         let side = self.sides[message.plane as usize];
         let newer = message.number > side.answered;
@@ -231,11 +264,12 @@ impl Judge {
         if message.plane == Plane::Application && message.counted && newer && in_window {
             self.sides[1].answered = message.number;
             self.answered_beat = message.queued;
-            (self.sides[1].alive, self.sides[1].held_up) = (message.queued.max(self.sides[1].alive), Span::ZERO);
+            self.sides[1].lives(message.written, message.held_up);
         }
+        let held_up = self.sides[0].held_up;
         if terms.any_bytes || message.plane == Plane::Transport && newer {
             self.oldest_ping = None;
-            (self.sides[0].alive, self.sides[0].held_up) = (now, Span::ZERO);
+            self.sides[0].lives(now, held_up);
         }
         message.answer
     }
@@ -272,10 +306,10 @@ impl Judge {
             law(waited < terms.write_stall[plane], || format!("law 13: unwritten for {waited:?}: {message:?}"))?;
         }
         let [pings, beats] = self.sides;
-        let limit = terms.interval.plus(terms.timeout).plus(whole(pings.held_up, terms.interval));
+        let limit = terms.interval.plus(terms.timeout).plus(whole(pings.held_up_since(), terms.interval));
         let silent = now.since(pings.alive);
         law(silent < limit, || format!("law 13: no evidence for {silent:?}, and open"))?;
-        let limit = terms.period.times(terms.misses + 1).plus(whole(beats.held_up, terms.period));
+        let limit = terms.period.times(terms.misses + 1).plus(whole(beats.held_up_since(), terms.period));
         let silent = now.since(beats.alive);
         law(silent <= limit, || format!("law 13: no answer to what was sent {silent:?} ago, and open"))
     }

@@ -15,7 +15,7 @@ use super::judge::{Again, Judge, Terms};
 
 const SEED: u64 = 11;
 /// Sleeps: one that is late, one that is a stall on both planes.
-const SLEEPS_S: [u64; 2] = [2, 6];
+const SLEEPS_S: [u8; 2] = [2, 6];
 
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,12 @@ pub enum Event {
     Repeats(u8, u8),
     /// It never will.
     IsLost(u8, u8),
-    /// The oldest unwritten ping or heartbeat is written.
-    Written(u8),
+    /// It may take as long as it likes.
+    IsHeld(u8, u8),
+    /// The transport takes nothing from now on.
+    Blocks(u8),
+    /// The transport takes again, and all that waited is written.
+    Unblocks(u8),
     /// The transport takes a byte, and no more.
     Drips(u8),
     /// The peer answers our close.
@@ -115,31 +119,49 @@ impl World {
         world
     }
 
-    /// All that may happen next.
+    /// All that may happen next: what the network and the transport do before a tick, what the host and the transport do after it.
     pub fn events(&self) -> Vec<Event> {
-        let mut events = vec![if self.ticked { Event::Pass } else { Event::Tick }];
-        let (over, may_fail) = (self.now.as_nanos() >= self.end().as_nanos(), self.faults < self.shared.domain.faults_max);
-        if over && self.ticked {
-            return vec![];
+        let may_fail = self.faults < self.shared.domain.faults_max;
+        let open = (0..).zip(&self.judges).filter(|(_, judge)| !judge.ended);
+        if self.ticked {
+            return if self.now >= self.end() { vec![] } else { Self::after_tick(open, may_fail) };
         }
-        if self.ticked && may_fail {
-            events.extend(SLEEPS_S.map(|s| Event::Sleeps(s as u8)));
+        let mut events = vec![];
+        if self.judges.iter().all(|judge| judge.coming.iter().all(|m| m.arrives_by > self.now)) {
+            events.push(Event::Tick);
         }
-        for (c, judge) in (0..).zip(&self.judges).filter(|(_, judge)| !judge.ended) {
-            let coming = 0..u8::try_from(judge.coming.len()).expect("few");
-            events.extend(coming.clone().map(|i| Event::Arrives(c, i)));
+        open.for_each(|(c, judge)| Self::before_tick(c, judge, may_fail, &mut events));
+        events
+    }
+
+    fn before_tick(c: u8, judge: &Judge, may_fail: bool, events: &mut Vec<Event>) {
+        let coming = 0..u8::try_from(judge.coming.len()).expect("few");
+        events.extend(coming.clone().map(|i| Event::Arrives(c, i)));
+        if judge.blocked {
+            events.push(Event::Unblocks(c));
+        }
+        if judge.closed.is_some() {
+            return events.push(Event::PeerCloses(c));
+        }
+        if may_fail {
+            events.extend(coming.clone().flat_map(|i| [Event::Repeats(c, i), Event::IsLost(c, i)]));
+            let quick = |i: &u8| judge.coming[usize::from(*i)].arrives_by != Instant::NEVER;
+            events.extend(coming.filter(quick).map(|i| Event::IsHeld(c, i)));
             if !judge.unwritten.is_empty() {
-                events.push(Event::Written(c));
+                events.push(Event::Drips(c));
             }
-            if judge.closed.is_some() {
-                events.push(Event::PeerCloses(c));
-            } else if may_fail {
-                events.extend(coming.flat_map(|i| [Event::Repeats(c, i), Event::IsLost(c, i)]));
-                events.push(Event::Reset(c));
-                if !judge.unwritten.is_empty() {
-                    events.push(Event::Drips(c));
-                }
-            }
+        }
+    }
+
+    fn after_tick<'a>(open: impl Iterator<Item = (u8, &'a Judge)>, may_fail: bool) -> Vec<Event> {
+        let mut events = vec![Event::Pass];
+        if may_fail {
+            events.extend(SLEEPS_S.map(Event::Sleeps));
+            events.extend(
+                open.filter(|(_, j)| j.closed.is_none())
+                    .flat_map(|(c, j)| [Some(Event::Reset(c)), (!j.blocked).then_some(Event::Blocks(c))])
+                    .flatten(),
+            );
         }
         events
     }
@@ -164,7 +186,20 @@ impl World {
                 self.judges[usize::from(c)].lost(i.into());
                 Ok(())
             }
-            Event::Written(c) => self.written(c.into()),
+            Event::IsHeld(c, i) => {
+                self.faults += 1;
+                self.judges[usize::from(c)].coming[usize::from(i)].arrives_by = Instant::NEVER;
+                Ok(())
+            }
+            Event::Blocks(c) => {
+                self.faults += 1;
+                self.judges[usize::from(c)].blocked = true;
+                Ok(())
+            }
+            Event::Unblocks(c) => {
+                self.judges[usize::from(c)].blocked = false;
+                self.write(c.into())
+            }
             Event::Drips(c) => {
                 self.faults += 1;
                 self.judges[usize::from(c)].wrote(self.now);
@@ -198,14 +233,17 @@ impl World {
         self.feed(c, answer)
     }
 
-    fn written(&mut self, c: usize) -> Law {
+    /// All that is unwritten is written, if the transport takes it.
+    fn write(&mut self, c: usize) -> Law {
         let terms = self.shared.terms;
-        let message = self.judges[c].written(&terms, self.now);
-        self.feed(c, Input::Wrote(10))?;
-        if matches!(self.mutation(), Mutation::FlushForgotten | Mutation::FlushedWhenQueued) {
-            return Ok(());
+        while !self.judges[c].blocked && !self.judges[c].unwritten.is_empty() {
+            let message = self.judges[c].written(&terms, self.now, self.shared.domain.delay_max);
+            self.feed(c, Input::Wrote(10))?;
+            if !matches!(self.mutation(), Mutation::FlushForgotten | Mutation::FlushedWhenQueued) {
+                self.feed(c, message.input)?;
+            }
         }
-        self.feed(c, message.input)
+        Ok(())
     }
 
     /// The end of a connection; and nothing that comes after it does anything (law 6).
@@ -233,7 +271,6 @@ impl World {
         let span = Span::from_secs(secs);
         (self.now, self.ticked) = (self.now.after(span), false);
         for judge in &mut self.judges {
-            // The second that a wake-up would have come at anyhow is none of sleep.
             judge.pass(span, asleep);
         }
         if self.mutation() == Mutation::TicksFirst { self.advance() } else { Ok(()) }
@@ -298,6 +335,7 @@ impl World {
         if actions.iter().any(|a| matches!(a, Action::Abort(_))) {
             self.is_over(c)?;
         }
+        self.write(c)?;
         self.within_limits(c)
     }
 
