@@ -1,4 +1,4 @@
-//! Breadth-first search over every interleaving of a small world: the real hub, two connections, and a network that may
+//! A search over every interleaving of a small world: the real hub, two connections, and a network that may
 //! lose, repeat, reorder and delay; a writer that may block; a host that may sleep.
 
 mod judge;
@@ -35,7 +35,7 @@ pub struct Found {
     pub states: usize,
     /// How many steps were taken from one state to another.
     pub steps: usize,
-    /// The first broken law, and the shortest history that breaks it.
+    /// The first broken law, and the history that breaks it.
     pub violation: Option<(String, Vec<Event>)>,
 }
 
@@ -46,31 +46,30 @@ struct Way {
     event: Event,
 }
 
-/// Visits every state, nearest first, until a law breaks or there are no more.
+/// Visits every state once, until a law breaks or there are no more.
+///
+/// Depth first: time is part of a state and only goes on, so every order visits the same states and ends, and in this one
+/// no more than a few hundred worlds are held at once.
 pub fn search(domain: &Domain) -> Found {
     let mut ways: Vec<Way> = vec![];
     let mut seen = HashSet::new();
-    let mut frontier = vec![(u32::MAX, World::new(domain))];
+    let mut open = vec![(u32::MAX, World::new(domain))];
     let mut steps = 0;
-    while !frontier.is_empty() {
-        let mut next = vec![];
-        for (from, world) in frontier {
-            for event in world.events() {
-                let mut world = world.clone();
-                steps += 1;
-                let broken = world.apply(event).err();
-                if broken.is_none() && !seen.insert(fingerprint(&world)) {
-                    continue;
-                }
-                let index = u32::try_from(ways.len()).expect("fewer states");
-                ways.push(Way { from, event });
-                if let Some(law) = broken {
-                    return Found { states: seen.len(), steps, violation: Some((law, history(&ways, index))) };
-                }
-                next.push((index, world));
+    while let Some((from, before)) = open.pop() {
+        for event in before.events().into_iter().rev() {
+            let mut world = before.clone();
+            steps += 1;
+            let broken = world.apply(event).err();
+            if broken.is_none() && !seen.insert(fingerprint(&world)) {
+                continue;
             }
+            let index = u32::try_from(ways.len()).expect("fewer states");
+            ways.push(Way { from, event });
+            if let Some(law) = broken {
+                return Found { states: seen.len(), steps, violation: Some((law, history(&ways, index))) };
+            }
+            open.push((index, world));
         }
-        frontier = next;
     }
     Found { states: seen.len(), steps, violation: None }
 }

@@ -76,8 +76,8 @@ fn what_is_called_written_when_it_was_queued_breaks_law_11() {
 }
 
 #[test]
-fn what_was_written_and_never_reported_breaks_law_13() {
-    breaks(Mutation::FlushForgotten, TIMEOUT_S, "law 13");
+fn what_was_written_and_never_reported_breaks_rule_6() {
+    breaks(Mutation::FlushForgotten, TIMEOUT_S, "rule R6");
 }
 
 #[test]
