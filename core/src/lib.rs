@@ -17,5 +17,7 @@ pub mod rng;
 mod rtt;
 pub mod stats;
 pub mod time;
+#[cfg(feature = "codec")]
+pub mod trace;
 mod verdict;
 pub mod wheel;
