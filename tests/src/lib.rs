@@ -3,6 +3,7 @@
 pub mod arbitrary;
 pub mod drive;
 pub mod net;
+pub mod trace;
 pub mod raw;
 pub mod serving;
 
