@@ -24,21 +24,90 @@ fn try_all(bytes: &[u8]) {
 /// A value that may stand anywhere.
 fn value() -> impl Strategy<Value = String> {
     let words = [
-        "0", "1", "2", "5", "-1", "1.5", "1e400", "18446744073709551615", "18446744073709551616", "null", "true", "[]", "{}", "\"\"",
-        "\"auto\"", "\"open\"", "\"AAAA\"", "\"5s\"", "\"0s\"", "\"1ms\"", "\"36500days\"", "\"strict\"", "\"tornado-6.4\"", "\"stomp-1.2\"",
-        "\"htx-spot-v1\"", "\"kucoin\"", "\"client\"", "\"{\\\"ping\\\":1}\"", "\"{\\\"type\\\":\\\"welcome\\\"}\"", "\"\\n\"", "\"\\ud800\"",
+        "0",
+        "1",
+        "2",
+        "5",
+        "-1",
+        "1.5",
+        "1e400",
+        "18446744073709551615",
+        "18446744073709551616",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "\"\"",
+        "\"auto\"",
+        "\"open\"",
+        "\"AAAA\"",
+        "\"5s\"",
+        "\"0s\"",
+        "\"1ms\"",
+        "\"36500days\"",
+        "\"strict\"",
+        "\"tornado-6.4\"",
+        "\"stomp-1.2\"",
+        "\"htx-spot-v1\"",
+        "\"kucoin\"",
+        "\"client\"",
+        "\"{\\\"ping\\\":1}\"",
+        "\"{\\\"type\\\":\\\"welcome\\\"}\"",
+        "\"\\n\"",
+        "\"\\ud800\"",
     ];
     prop_oneof![6 => proptest::sample::select(words.to_vec()).prop_map(String::from), 1 => any::<u64>().prop_map(|n| n.to_string())]
 }
 
 fn line() -> impl Strategy<Value = String> {
     let kinds = [
-        "accept", "open", "open", "open", "tick", "bytes", "wrote", "unread", "ping", "pong", "text", "binary", "heartbeat", "answer", "data",
-        "ready", "flushed", "sent", "close", "fault", "lost", "user-ping", "user-close", "drain", "reconfigure", "nonsense",
+        "accept",
+        "open",
+        "open",
+        "open",
+        "tick",
+        "bytes",
+        "wrote",
+        "unread",
+        "ping",
+        "pong",
+        "text",
+        "binary",
+        "heartbeat",
+        "answer",
+        "data",
+        "ready",
+        "flushed",
+        "sent",
+        "close",
+        "fault",
+        "lost",
+        "user-ping",
+        "user-close",
+        "drain",
+        "reconfigure",
+        "nonsense",
     ];
     let keys = [
-        "n", "b64", "of", "data", "token", "code", "reason", "budget", "fault", "interval", "ping_interval", "profile", "dialect", "misses",
-        "wall", "conn", "jitter", "close_timeout", "out",
+        "n",
+        "b64",
+        "of",
+        "data",
+        "token",
+        "code",
+        "reason",
+        "budget",
+        "fault",
+        "interval",
+        "ping_interval",
+        "profile",
+        "dialect",
+        "misses",
+        "wall",
+        "conn",
+        "jitter",
+        "close_timeout",
+        "out",
     ];
     let fields = proptest::collection::vec((proptest::sample::select(keys.to_vec()), value()), 0..4);
     let t = prop_oneof![8 => 0u64..30, 1 => any::<u64>()];
@@ -51,7 +120,11 @@ fn line() -> impl Strategy<Value = String> {
 fn trace() -> impl Strategy<Value = String> {
     let keys = ["ticks", "role", "dialect", "profile", "ping_interval", "interval", "misses", "seed", "first_ping", "cadence"];
     let header = proptest::collection::vec((proptest::sample::select(keys.to_vec()), value()), 0..4);
-    let auto = prop_oneof![Just(",\"ticks\":\"auto\",\"dialect\":\"htx-spot-v1\",\"profile\":\"strict\""), Just(",\"dialect\":\"blog\""), Just("")];
+    let auto = prop_oneof![
+        Just(",\"ticks\":\"auto\",\"dialect\":\"htx-spot-v1\",\"profile\":\"strict\""),
+        Just(",\"dialect\":\"blog\""),
+        Just("")
+    ];
     (auto, header, proptest::collection::vec(line(), 0..12)).prop_map(|(auto, header, mut lines)| {
         let header: String = header.iter().map(|(key, value)| format!(",\"{key}\":{value}")).collect();
         lines.sort_by_key(|line| line.split([':', ',']).nth(1).and_then(|t| t.parse::<u64>().ok()));

@@ -41,7 +41,8 @@ fn every_golden_trace_says_something() {
 #[test]
 fn every_profile_and_every_dialect_has_its_golden_trace() {
     let headers = golden();
-    let headers: Vec<_> = headers.iter().map(|(_, text)| Trace::read(text.as_bytes(), TraceLimits::default()).unwrap().header().clone()).collect();
+    let headers: Vec<_> =
+        headers.iter().map(|(_, text)| Trace::read(text.as_bytes(), TraceLimits::default()).unwrap().header().clone()).collect();
     let profiles: BTreeSet<&str> = headers.iter().filter_map(|h| h.config.profile.map(Profile::name)).collect();
     assert_eq!(profiles, Profile::ALL.iter().map(|p| p.name()).collect());
     let dialects: BTreeSet<&str> = headers.iter().filter_map(|h| h.dialect.as_ref().map(Dialect::id)).collect();

@@ -42,7 +42,10 @@ fn settings_of_the_header_are_checked_as_everywhere() {
     assert_eq!(header(r#","misses":0"#), "line 1: misses = 0: 1 to 255");
     assert_eq!(header(r#","profile":"tornado-6.4""#), "line 1: ping_interval = absent: this profile has no default interval: name one");
     assert!(header(r#","profile":"tornado""#).starts_with("line 1: profile = tornado: one of strict, "));
-    assert!(header(r#","dialect":"hxt""#).starts_with("line 1: dialect = hxt: no such dialect: give dialect_toml as well, or one of none, blog, "));
+    assert!(
+        header(r#","dialect":"hxt""#)
+            .starts_with("line 1: dialect = hxt: no such dialect: give dialect_toml as well, or one of none, blog, ")
+    );
     assert!(header(r#","dialect":"x","dialect_toml":"?""#).starts_with("line 1: dialect_toml: line 1: "));
     assert!(header(r#","dialect":"x","dialect_toml":"""#).contains("dialect_toml"));
     assert_eq!(header(r#","ticks":"manual""#), "line 1: ticks = manual: auto, or left out where ticks are recorded");
@@ -59,7 +62,10 @@ fn unknown_keys_are_ignored() {
 fn times_are_there_and_run_forwards() {
     assert_eq!(after_open(r#"{"in":"lost"}"#), "line 3: t: missing: a whole number from 0 to 18446744073709551615");
     assert_eq!(after_open(r#"{"t":9,"in":"lost"}"#), "line 3: t = 9: time runs backwards: the line before has 10");
-    assert_eq!(after_open("{\"t\":20,\"out\":\"ping\"}\n{\"t\":19,\"out\":\"ping\"}"), "line 4: t = 19: time runs backwards: the line before has 20");
+    assert_eq!(
+        after_open("{\"t\":20,\"out\":\"ping\"}\n{\"t\":19,\"out\":\"ping\"}"),
+        "line 4: t = 19: time runs backwards: the line before has 20"
+    );
     for t in ["1.5", "1e3", "-1", "\"1\"", "true", "18446744073709551616"] {
         let error = after_open(&format!("{{\"t\":{t},\"in\":\"lost\"}}"));
         assert!(error.starts_with("line 3: t = ") && error.ends_with("a whole number from 0 to 18446744073709551615"), "{error}");
@@ -71,12 +77,17 @@ fn times_are_there_and_run_forwards() {
 fn what_happens_is_known() {
     assert!(after_open(r#"{"t":20,"in":"pongs"}"#).starts_with("line 3: in = pongs: one of accept, open, tick, "));
     assert_eq!(after_open(r#"{"t":20}"#), "line 3: in: missing: a line says what came in, or what went out");
-    assert_eq!(after_open(r#"{"t":20,"in":"lost","out":"ping"}"#), "line 3: in = lost: a line says what came in, or what went out: not both");
+    assert_eq!(
+        after_open(r#"{"t":20,"in":"lost","out":"ping"}"#),
+        "line 3: in = lost: a line says what came in, or what went out: not both"
+    );
     assert_eq!(after_open(r#"{"t":20,"in":7}"#), "line 3: in = 7: a string");
     assert_eq!(after_open(r#"{"t":20,"in":"text"}"#), "line 3: data: missing: a string");
     assert_eq!(after_open(r#"{"t":20,"in":"binary"}"#), "line 3: b64: missing: the message in base64");
     assert!(after_open(r#"{"t":20,"in":"binary","b64":"?"}"#).starts_with("line 3: b64 = ?: base64 with padding (RFC 4648): "));
-    assert!(after_open(r#"{"t":20,"in":"bytes","n":4294967296}"#).starts_with("line 3: n = 4294967296: a whole number from 0 to 4294967295"));
+    assert!(
+        after_open(r#"{"t":20,"in":"bytes","n":4294967296}"#).starts_with("line 3: n = 4294967296: a whole number from 0 to 4294967295")
+    );
     assert!(after_open(r#"{"t":20,"in":"flushed"}"#).starts_with("line 3: token: missing: "));
     assert_eq!(after_open(r#"{"t":20,"in":"pong","of":0}"#), "line 3: of = 0: pings are counted from 1");
     assert_eq!(after_open(r#"{"t":20,"in":"pong","of":1}"#), "line 3: of = 1: connection 1 has sent 0 pings so far");
