@@ -44,7 +44,7 @@ pub(crate) struct Common {
     /// The form of logs on standard error
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) log_format: LogFormat,
-    /// Log more: once for ordinary ends, twice for details
+    /// Log more: once for openings and ordinary ends, twice for every answer
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Log less: once for errors only, twice for nothing

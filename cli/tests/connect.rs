@@ -201,7 +201,7 @@ fn who_answers_nothing_is_closed_and_exits_with_4() {
         (&["--interval", "200ms"][..], "heartbeats"),
         (&["--dialect", "none", "--ping-interval", "200ms", "--ping-timeout", "200ms", "--evidence", "pong"], "pings"),
         (&["--dialect", "blog", "--interval", "200ms"], "a close without a code"),
-        (&["--dialect", "none", "--profile", "ws-recipe", "--ping-interval", "300ms"], "a drop"),
+        (&["--dialect", "none", "--profile", "ws-recipe", "--ping-interval", "500ms"], "a drop"),
     ] {
         let serve = Serve::start(flags);
         for fault in ["--no-pong", "--pong-delay=1m", "--pong-drop=100%"] {

@@ -92,6 +92,18 @@ fn an_ordinary_end_is_logged_with_v_only() {
 }
 
 #[test]
+fn every_answer_is_logged_with_vv_only() {
+    for (flag, wanted) in [("-v", false), ("-vv", true)] {
+        let serve = Serve::start(&["--interval", "100ms", flag]);
+        assert_eq!(run(["connect", &serve.url, "--count", "2"]).code, Some(0));
+        let ended = serve.stop();
+        let answered =
+            ended.stderr.lines().map(without_time).any(|line| line.starts_with("conn=1 heartbeat ") && line.contains(" answered in "));
+        assert_eq!(answered, wanted, "{flag}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn q_hides_verdicts() {
     let serve = Serve::start(&["--interval", "100ms", "-q"]);
     read_all(&mut serve.client());

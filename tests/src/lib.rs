@@ -3,6 +3,7 @@
 pub mod arbitrary;
 pub mod drive;
 pub mod net;
+pub mod peers;
 pub mod raw;
 pub mod serving;
 pub mod trace;

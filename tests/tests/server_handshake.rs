@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use wsbeat_core::event::VerdictKind;
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tests::raw::{Raw, UPGRADE};
 use wsbeat_tests::serving::{Serving, config};
@@ -30,7 +31,7 @@ fn each_refusal_has_its_status_and_can_be_read_to_its_end() {
         ("400", swap("HTTP/1.1", "HTTP/1.0")),
         ("400", format!("{UPGRADE}behind")),
         ("400", String::from("what?\r\n\r\n")),
-        ("405", swap("GET", "POST")),
+        ("400", swap("GET", "POST")),
         ("426", swap("Version: 13", "Version: 8")),
         ("431", swap("Host", &format!("X: {}\r\nHost", "x".repeat(20_000)))),
         ("431", swap("Host", &format!("{}Host", "X: y\r\n".repeat(65)))),
@@ -103,6 +104,7 @@ fn those_who_never_finish_are_dropped_and_delay_nobody() {
         assert_eq!(raw.rest(), b"");
     }
     assert_eq!(serving.handle.stats().refused(Refusal::HandshakeTimeout), 300);
+    assert_eq!(serving.verdict(), VerdictKind::Handshake);
     honest.text("y");
     assert_eq!(honest.next_text(), "y");
 }

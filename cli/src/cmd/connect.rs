@@ -202,15 +202,20 @@ fn policy(args: &ConnectArgs) -> Result<PolicyConfig, Failure> {
 }
 
 fn trust(args: &ConnectArgs) -> Result<Trust, Failure> {
-    match &args.ca {
-        Some(file) => match std::fs::metadata(file) {
-            Ok(_) => Ok(Trust::CaFile(file.clone())),
-            Err(error) => Err(Failure::usage(format_args!("--ca {}: {error}", file.display()))),
-        },
-        None if args.insecure => Ok(Trust::Insecure),
-        None => Ok(Trust::Platform),
+    let Some(file) = &args.ca else {
+        return Ok(if args.insecure { Trust::Insecure } else { Trust::Platform });
+    };
+    let wrong = |problem: &str| Failure::usage(format_args!("--ca {}: {problem}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| wrong(&error.to_string()))?;
+    let is_certificate = bytes.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE);
+    if !is_certificate {
+        return Err(wrong("no certificate in PEM form in it"));
     }
+    Ok(Trust::CaFile(file.clone()))
 }
+
+/// How a certificate begins in PEM form (RFC 7468 §5).
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 fn faults(args: &ConnectArgs) -> AnswerFaults {
     AnswerFaults {

@@ -23,7 +23,9 @@ struct Bridge(Logger);
 
 impl<S: Subscriber> Layer<S> for Bridge {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target().starts_with("wsbeat") && self.0.enabled(level(*metadata.level()))
+        // Of what it would say in more detail we say more ourselves.
+        let is_ours = metadata.target().starts_with("wsbeat") && *metadata.level() <= tracing::Level::INFO;
+        is_ours && self.0.enabled(level(*metadata.level()))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

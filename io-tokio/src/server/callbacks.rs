@@ -39,7 +39,7 @@ impl<H: Handler> Driver<H> {
     fn tell(&mut self, id: ConnId, event: Event) {
         match event {
             Event::Verdict(verdict, queued_bytes) => {
-                tracing::debug!(target: "wsbeat", conn = id.index, queued_bytes, "{verdict}");
+                tracing::debug!(target: "wsbeat", conn = id.number(), queued_bytes, "{verdict}");
                 self.call(id, "verdict", |handler, ctx| handler.verdict(ctx, &verdict, queued_bytes));
             }
             Event::Note(note) => self.call(id, "note", |handler, ctx| handler.note(ctx, &note)),
@@ -82,11 +82,11 @@ impl<H: Handler> Driver<H> {
         let took = began.elapsed();
         if took > CALLBACK_MAX {
             self.world.shared.stats.handler_slow.add(1);
-            tracing::warn!(target: "wsbeat", conn = id.index, callback = name, took_ms = took.as_millis() as u64, "slow callback");
+            tracing::warn!(target: "wsbeat", conn = id.number(), callback = name, took_ms = took.as_millis() as u64, "slow callback");
         }
         if result.is_err() {
             self.world.shared.stats.handler_panics.add(1);
-            tracing::error!(target: "wsbeat", conn = id.index, callback = name, "a callback panicked: its connection is closed");
+            tracing::error!(target: "wsbeat", conn = id.number(), callback = name, "a callback panicked: its connection is closed");
             self.world.input(id, Input::Fault(Fault::Handler));
         }
     }

@@ -31,12 +31,8 @@ pub(super) fn refusal(reason: Refusal, words: &str, retry_after_s: u64) -> Strin
             let _ = write!(extra, "Retry-After: {retry_after_s}\r\n");
             "503 Service Unavailable"
         }
-        Refusal::BadRequest => "400 Bad Request",
+        Refusal::BadRequest | Refusal::Method => "400 Bad Request",
         Refusal::HandshakeTimeout => "408 Request Timeout",
-        Refusal::Method => {
-            extra.push_str("Allow: GET\r\n");
-            "405 Method Not Allowed"
-        }
         Refusal::HeadTooLarge => "431 Request Header Fields Too Large",
         Refusal::Version => {
             extra.push_str("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");

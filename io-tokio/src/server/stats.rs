@@ -15,7 +15,7 @@ pub enum Refusal {
     Draining,
     /// A request that is none, or not the one of RFC 6455 §4.2.1 (400).
     BadRequest,
-    /// A method other than GET (405).
+    /// A method other than GET (400).
     Method,
     /// A head over the limit (431).
     HeadTooLarge,

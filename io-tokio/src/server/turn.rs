@@ -205,7 +205,8 @@ impl<H: Handler> Driver<H> {
             let next = self.world.advance(ADVANCE_BUDGET);
             self.settle(None);
             if next != Next::Again {
-                return Ok(next);
+                // What was written since has a deadline of its own, which may be the earliest.
+                return Ok(self.world.hub.next_due());
             }
         }
         Ok(Next::Again)

@@ -164,7 +164,9 @@ impl World {
     /// Puts an input in. What the hub wants done waits in [`Pending`].
     pub(super) fn input(&mut self, id: ConnId, input: Input) {
         let phase = self.hub.input(self.now, id, input, &mut self.pending);
-        if phase == Phase::Ended && self.slot(id).is_some() {
+        // An abort says so itself, behind its verdict.
+        let is_aborted = matches!(self.pending.actions.back(), Some((of, Action::Abort(_))) if *of == id);
+        if phase == Phase::Ended && !is_aborted && self.slot(id).is_some() {
             self.events.push_back((id, Event::Over));
         }
     }

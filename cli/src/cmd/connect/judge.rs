@@ -120,10 +120,13 @@ impl PlaneAsks {
     }
 }
 
-/// Whether an interval lies between the two. The peer's clock and the way here make its last beat look early: a tenth is
-/// allowed for that.
+/// How much later than its time a ping may be seen here, beside a tenth of its interval: hosts are busy.
+const LATENESS: Duration = Duration::from_millis(100);
+
+/// Whether an interval lies between the two. Where the first of them was seen late, or the peer's clock is fast, it looks
+/// shorter than it was: that much is allowed for.
 fn lasts(since: Instant, now: Instant, interval: Duration) -> bool {
-    now.saturating_duration_since(since) >= interval - interval / 10
+    now.saturating_duration_since(since) >= (interval - interval / 10).saturating_sub(LATENESS)
 }
 
 /// The exit status that a connection's end asks for.

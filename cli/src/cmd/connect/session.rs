@@ -16,6 +16,7 @@ use super::judge::{self, Answer, Asks};
 use super::show::{self, Ask, Tally};
 use super::{ConnectArgs, Show, input};
 use crate::config::duration_text;
+use crate::escape::one_line;
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
@@ -283,7 +284,8 @@ impl<'a> Session<'a> {
         };
         let message = match exit {
             Exit::Usage => error.to_string(),
-            _ => format!("cannot connect to {}: {error}", self.url),
+            // What the server said may be in it.
+            _ => format!("cannot connect to {}: {}", self.url, one_line(&error.to_string())),
         };
         if let Some(before) = self.failure.replace(Failure::new(exit, message)) {
             before.messages.iter().for_each(|line| self.log.log(Level::Warn, line, Object::default));

@@ -1,8 +1,9 @@
 //! What the server does with messages, and what it tells of its connections.
 
 use wsbeat_core::dialect::Message;
-use wsbeat_core::event::{Note, Verdict};
+use wsbeat_core::event::{Note, Plane, Token, Verdict};
 use wsbeat_core::policy::Profile;
+use wsbeat_core::time::Span;
 use wsbeat_tokio::server::{Context, End, Handler, Request};
 
 use super::lines;
@@ -52,6 +53,13 @@ impl Handler for Serving {
         if self.log.enabled(Level::Info) {
             let line = lines::end(ctx.id(), ctx.peer(), end);
             self.log.log(Level::Info, &line.text, || line.facts);
+        }
+    }
+
+    fn rtt(&mut self, ctx: &mut Context<'_>, plane: Plane, token: Token, rtt: Span) {
+        if self.log.enabled(Level::Debug) {
+            let line = lines::answered(ctx.id(), ctx.peer(), plane, token, rtt);
+            self.log.log(Level::Debug, &line.text, || line.facts);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use wsbeat_core::event::{ConnId, Note, Verdict, VerdictKind};
+use wsbeat_core::event::{ConnId, Note, Plane, Token, Verdict, VerdictKind};
 use wsbeat_core::policy::Profile;
 use wsbeat_core::time::{Instant, Span};
 use wsbeat_tokio::server::{End, Request};
@@ -21,25 +21,25 @@ pub(super) struct Line {
     pub(super) facts: Object,
 }
 
-/// The number of a connection: 1 for the first of the server, and never used again.
-fn number(id: ConnId) -> u64 {
-    u64::from(id.generation) + 1
-}
-
 fn facts(event: &str, id: ConnId, peer: SocketAddr) -> Object {
-    Object::default().with("event", event).with("conn", number(id)).with("peer", peer.to_string())
+    Object::default().with("event", event).with("conn", id.number()).with("peer", peer.to_string())
 }
 
 fn micros(span: Span) -> u64 {
     span.as_nanos() / 1_000
 }
 
-fn shown(text: &str) -> String {
+/// The beginning of a peer's text.
+fn capped(text: &str) -> String {
     let mut short: String = text.chars().take(PEER_CHARS_MAX).collect();
     if short.len() < text.len() {
         short.push('…');
     }
-    one_line(&short)
+    short
+}
+
+fn shown(text: &str) -> String {
+    one_line(&capped(text))
 }
 
 /// How much a verdict matters: peers that were given up matter; those that left, were asked to leave or never came in
@@ -61,7 +61,7 @@ fn is_abort(verdict: &Verdict, profile: Option<Profile>) -> bool {
     let without_close = matches!(profile, Some(Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat));
     match verdict.kind {
         VerdictKind::WriteStalled | VerdictKind::Handshake | VerdictKind::CloseTimeout => true,
-        kind => kind.is_silence() && without_close && verdict.plane == wsbeat_core::event::Plane::Transport,
+        kind => kind.is_silence() && without_close && verdict.plane == Plane::Transport,
     }
 }
 
@@ -87,12 +87,12 @@ pub(super) fn verdict(id: ConnId, peer: SocketAddr, v: &Verdict, queued_bytes: u
         .with("last_byte_us_ago", ago(v.last_byte))
         .with("deadline_us_ago", ago(v.deadline))
         .with("write_queue_bytes", queued_bytes);
-    Line { text: format!("conn={} {act} {v}, write queue {queued_bytes} B", number(id)), facts }
+    Line { text: format!("conn={} {act} {v}, write queue {queued_bytes} B", id.number()), facts }
 }
 
 /// A connection opened.
 pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line {
-    let mut text = format!("conn={} open {peer} {}", number(id), shown(request.target));
+    let mut text = format!("conn={} open {peer} {}", id.number(), shown(request.target));
     for (name, value) in [("origin", request.origin), ("user-agent", request.user_agent)] {
         if let Some(value) = value {
             text.push_str(&format!(" {name}={}", shown(value)));
@@ -101,10 +101,10 @@ pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line 
     Line {
         text,
         facts: facts("open", id, peer)
-            .with("target", request.target)
-            .with("host", request.host)
-            .with("origin", request.origin)
-            .with("user_agent", request.user_agent)
+            .with("target", capped(request.target))
+            .with("host", capped(request.host))
+            .with("origin", request.origin.map(capped))
+            .with("user_agent", request.user_agent.map(capped))
             .with("subprotocol", request.subprotocol),
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line 
 /// A connection is over.
 pub(super) fn end(id: ConnId, peer: SocketAddr, end: &End) -> Line {
     let why = end.verdict.as_ref().map_or("lost", |verdict| verdict.kind.name());
-    let mut text = format!("conn={} over {why}, peer's code {}", number(id), end.peer_code);
+    let mut text = format!("conn={} over {why}, peer's code {}", id.number(), end.peer_code);
     if !end.peer_reason.is_empty() {
         text.push_str(&format!(" {}", shown(&end.peer_reason)));
     }
@@ -125,15 +125,28 @@ pub(super) fn end(id: ConnId, peer: SocketAddr, end: &End) -> Line {
     }
 }
 
+/// A ping or heartbeat was answered.
+pub(super) fn answered(id: ConnId, peer: SocketAddr, plane: Plane, token: Token, rtt: Span) -> Line {
+    let what = match plane {
+        Plane::Transport => "ping",
+        Plane::Application => "heartbeat",
+    };
+    let us = micros(rtt);
+    Line {
+        text: format!("conn={} {what} {} answered in {}.{:03} ms", id.number(), token.0, us / 1_000, us % 1_000),
+        facts: facts("answered", id, peer).with("plane", plane.name()).with("token", token.0).with("rtt_us", us),
+    }
+}
+
 /// Something worth knowing.
 pub(super) fn note(id: ConnId, peer: SocketAddr, note: &Note) -> Line {
     let (text, facts) = match *note {
         Note::Stalled { lateness } => (
-            format!("conn={} host stalled: {} ms late, nobody judged", number(id), micros(lateness) / 1_000),
+            format!("conn={} host stalled: {} ms late, nobody judged", id.number(), micros(lateness) / 1_000),
             facts("stalled", id, peer).with("lateness_us", micros(lateness)),
         ),
         Note::Clamped { from, to } => (
-            format!("conn={} ping timeout cut from {from:?} to {to:?}, as tornado-6.5 does", number(id)),
+            format!("conn={} ping timeout cut from {from:?} to {to:?}, as tornado-6.5 does", id.number()),
             facts("clamped", id, peer).with("from_us", micros(from)).with("to_us", micros(to)),
         ),
     };
@@ -142,8 +155,6 @@ pub(super) fn note(id: ConnId, peer: SocketAddr, note: &Note) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use wsbeat_core::event::Plane;
-
     use super::*;
 
     const ID: ConnId = ConnId { index: 3, generation: 16 };
@@ -197,6 +208,15 @@ mod tests {
         assert_eq!(level(VerdictKind::PeerClosed), Level::Info);
         assert_eq!(level(VerdictKind::PeerSilent), Level::Warn);
         assert_eq!(level(VerdictKind::TooManyPings), Level::Warn);
+    }
+
+    #[test]
+    fn what_a_peer_says_is_cut_where_it_gets_long() {
+        let target = format!("/{}", "a".repeat(16_000));
+        let request = Request { target: &target, host: "h", origin: None, user_agent: Some("x\u{1b}[2Jy"), subprotocol: None };
+        let line = open(ID, peer(), &request);
+        assert!(line.text.len() < 400 && line.facts.to_string().len() < 600, "{}", line.text);
+        assert!(line.text.ends_with("… user-agent=x\\u{1b}[2Jy"), "{}", line.text);
     }
 
     #[test]
