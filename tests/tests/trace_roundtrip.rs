@@ -188,8 +188,12 @@ impl Live {
                 }
             }
             Happening::Flush => {
-                pings.last().map(|p| self.input(id, Input::PingFlushed(*p)));
-                tokens.last().map(|t| self.input(id, Input::HeartbeatFlushed(*t)));
+                if let Some(payload) = pings.last() {
+                    self.input(id, Input::PingFlushed(*payload));
+                }
+                if let Some(token) = tokens.last() {
+                    self.input(id, Input::HeartbeatFlushed(*token));
+                }
             }
         }
     }
