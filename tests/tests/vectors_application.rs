@@ -110,7 +110,8 @@ fn spread_beats_begin_within_a_period_and_differ_from_connection_to_connection()
     }
     firsts.sort();
     firsts.dedup();
-    assert!(firsts.len() > 290);
+    // 300 draws from 1,024 slots.
+    assert!(firsts.len() > 230, "{}", firsts.len());
 }
 
 #[test]

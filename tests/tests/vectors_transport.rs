@@ -128,7 +128,8 @@ fn strict_draws_the_first_ping_from_the_second_half_of_the_interval() {
     }
     seen.sort();
     seen.dedup();
-    assert!(seen.len() > 490);
+    // 512 slots lie in that half: most are drawn, few of them often.
+    assert!(seen.len() > 280, "{}", seen.len());
 }
 
 #[test]
