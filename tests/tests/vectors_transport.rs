@@ -128,8 +128,8 @@ fn strict_draws_the_first_ping_from_the_second_half_of_the_interval() {
     }
     seen.sort();
     seen.dedup();
-    // 512 slots lie in that half: most are drawn, few of them often.
-    assert!(seen.len() > 280, "{}", seen.len());
+    // 128 slots lie in that half: of 500 draws nearly every one takes some.
+    assert!(seen.len() > 115, "{}", seen.len());
 }
 
 #[test]

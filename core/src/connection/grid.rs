@@ -76,12 +76,12 @@ impl Grid {
 }
 
 /// Into how many slots of time the points of all connections fall within an interval.
-const SLOTS: u64 = 1_024;
+const SLOTS: u64 = 256;
 
 /// The drawn instant `at`, moved back to the begin of its slot, or to the next where that lies before `earliest`.
 ///
 /// Connections that are due in the same slot are due at the same instant: one wake-up serves them, and one token and one
-/// encoded heartbeat. Spread over 1,024 slots they are no herd.
+/// encoded heartbeat. Spread over 256 slots they are no herd: of 18,000 connections 70 at once, a third of a millisecond of work.
 pub(super) fn slotted(at: Instant, earliest: Instant, interval: Span) -> Instant {
     let step = interval.part(SLOTS);
     if step == Span::ZERO {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn drawn_points_fall_into_slots_and_never_before_the_earliest() {
-        let (interval, step) = (Span::from_secs(20), 19_531_250);
+        let (interval, step) = (Span::from_secs(20), 78_125_000);
         for nanos in [0, 1, 5_000_000_000, 12_345_678_901, 19_999_999_999] {
             let (at, earliest) = (Instant::from_nanos(7 + nanos), Instant::from_nanos(7));
             let slotted = slotted(at, earliest, interval);
