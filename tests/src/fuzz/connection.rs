@@ -17,8 +17,6 @@ thread_local! {
     static HAPPENING: BoxedStrategy<Happening> = arbitrary::happening();
 }
 
-/// A happening takes about so many bytes.
-const HAPPENING_BYTES: usize = 10;
 const HAPPENINGS_MAX: usize = 300;
 
 /// A connection under a policy, another policy to change to, and what happens to it.
@@ -26,14 +24,18 @@ const HAPPENINGS_MAX: usize = 300;
 /// After every step: laws 2, 3, 4, 6, 7 and 10 hold, no input leaves a deadline in the past that was in the future, and every
 /// verdict can be sent.
 pub fn connection(data: &[u8]) {
-    let mut drawn = Drawn::new(data);
-    let (policy, start) = begin(&mut drawn);
-    let mut other = POLICY.with(|s| drawn.one(s));
-    let mut world = World::new(&policy, start);
+    run(&mut Drawn::new(data));
+}
+
+/// `None` where the input ends.
+fn run(drawn: &mut Drawn<'_>) -> Option<()> {
+    let policy = POLICY.with(|s| drawn.one(s))?;
+    let mut other = POLICY.with(|s| drawn.one(s))?;
+    let mut world = World::new(&policy, START.with(|s| drawn.one(s))?);
     let mut checks = Checks { ends: Ends::default(), seen: 0, unanswered_max: unanswered_max(&policy).max(unanswered_max(&other)) };
     checks.step(&world);
-    for _ in 0..(data.len() / HAPPENING_BYTES).min(HAPPENINGS_MAX) {
-        let happening = HAPPENING.with(|s| drawn.one(s));
+    for _ in 0..HAPPENINGS_MAX {
+        let happening = HAPPENING.with(|s| drawn.one(s))?;
         let promised = world.deadline;
         if happening == Happening::Input(Input::Reconfigured) {
             std::mem::swap(&mut world.policy, &mut other);
@@ -43,21 +45,7 @@ pub fn connection(data: &[u8]) {
         checks.step(&world);
         deadlines(&world, &happening, promised);
     }
-}
-
-/// The bytes of a connection to which `happenings` things happen by chance.
-pub(super) fn seed(seed: u8, happenings: usize) -> Vec<u8> {
-    let mut drawn = Drawn::recorded(seed);
-    let _ = begin(&mut drawn);
-    let _ = POLICY.with(|s| drawn.one(s));
-    for _ in 0..happenings {
-        let _ = HAPPENING.with(|s| drawn.one(s));
-    }
-    drawn.bytes()
-}
-
-fn begin(drawn: &mut Drawn) -> (Policy, u64) {
-    (POLICY.with(|s| drawn.one(s)), START.with(|s| drawn.one(s)))
+    Some(())
 }
 
 struct Checks {

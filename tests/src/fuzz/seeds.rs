@@ -5,6 +5,7 @@ use std::io::Write;
 use wsbeat_core::dialect::{Codec, Decoder, Dialect, Encoder, Heard, Message, Role};
 use wsbeat_core::event::Token;
 
+use super::drawn::noise;
 use super::heartbeat::{WALL_MS, Wrap, dialects, packed};
 
 
@@ -129,13 +130,13 @@ pub fn dialect_file() -> Seeds {
 /// Connections to which things happen by chance.
 #[must_use]
 pub fn connection() -> Seeds {
-    (0..24).map(|n| (format!("chance-{n:02}"), super::connection::seed(n, 20 + 4 * usize::from(n)))).collect()
+    (0..24u8).map(|n| (format!("chance-{n:02}"), noise(n.into(), 20 + 4 * usize::from(n)))).collect()
 }
 
 /// Hubs to which things are done by chance.
 #[must_use]
 pub fn hub() -> Seeds {
-    (0..24).map(|n| (format!("chance-{n:02}"), super::hub::seed(n, 20 + 4 * usize::from(n)))).collect()
+    (0..24u8).map(|n| (format!("chance-{n:02}"), noise(n.into(), 20 + 4 * usize::from(n)))).collect()
 }
 
 /// Streams of frames, from clients and from servers.
