@@ -18,6 +18,7 @@ impl Ends {
         match action {
             Action::Close(verdict) => {
                 self.closed = true;
+                assert!(verdict.reason.is_empty() || verdict.code.is_some(), "RFC 6455 §5.5.1: a reason needs a code: {verdict:?}");
                 check(verdict);
             }
             Action::Abort(verdict) => {
@@ -39,7 +40,6 @@ impl Ends {
 /// RFC 6455 §5.5.1 and §7.4: the reason fits a control frame, and the code is one that may be sent.
 fn check(verdict: &Verdict) {
     assert!(verdict.reason.len() <= 123, "{verdict:?}");
-    assert!(verdict.reason.is_empty() || verdict.code.is_some(), "a reason needs a code: {verdict:?}");
     let is_sendable = |code: u16| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
     assert!(verdict.code.is_none_or(is_sendable), "{verdict:?}");
     assert!(!verdict.to_string().is_empty());
