@@ -1,44 +1,9 @@
 //! What goes into the core and what comes out: plain data.
 
+pub use crate::ids::{ConnId, Plane, Token};
 pub use crate::verdict::{Verdict, VerdictKind};
 
 use crate::time::Span;
-
-/// A connection of a [`Hub`](crate::hub::Hub).
-///
-/// Slots are used again, ids are not: the generation tells a connection from those that had its slot before.
-/// Ids order by slot, the order in which connections are visited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId {
-    /// The slot.
-    pub index: u32,
-    /// How many connections the hub had opened before this one.
-    pub generation: u32,
-}
-
-/// What a ping or heartbeat carries and its answer must bring back: the number itself, or a serial that stands for bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Token(pub u64);
-
-/// Where a ping lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Plane {
-    /// The control frames of RFC 6455 §5.5.2–5.5.3.
-    Transport,
-    /// Heartbeats in messages.
-    Application,
-}
-
-impl Plane {
-    /// `transport` or `application`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Plane::Transport => "transport",
-            Plane::Application => "application",
-        }
-    }
-}
 
 /// The payload of a ping or pong, as far as the core looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod dialect;
 pub mod event;
 pub mod hub;
+mod ids;
 pub mod policy;
 pub mod rng;
 mod rtt;

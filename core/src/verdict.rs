@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::event::{Plane, Token};
+use crate::ids::{Plane, Token};
 use crate::time::{Instant, Span};
 
 /// A decision about a peer: the kind of end.

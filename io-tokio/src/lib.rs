@@ -1,1 +1,8 @@
 //! The shells of wsbeat on tokio.
+#![deny(unsafe_code)]
+
+pub mod client;
+pub mod clock;
+pub mod heartbeat;
+#[cfg(unix)]
+pub mod server;

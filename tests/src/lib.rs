@@ -6,4 +6,12 @@ pub mod drive;
 pub mod fuzz;
 pub mod hub_model;
 pub mod net;
+pub mod peers;
+pub mod raw;
+pub mod serving;
 pub mod world;
+
+/// The examples of the readme are compiled, and the one that needs no network runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

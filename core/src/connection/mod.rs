@@ -186,6 +186,7 @@ impl Connection {
             (Rule::UserPing, _) => self.pings.user_ping(out),
             (Rule::Close, Input::UserClose(code)) => self.close_plain(policy, VerdictKind::User, some_code(code), "", now, out),
             (Rule::Close, _) => self.close_plain(policy, VerdictKind::Drain, Some(1001), "going away", now, out),
+            (Rule::Drop, Input::UserClose(_)) => self.abort(VerdictKind::User, now, out),
             (Rule::Drop, _) => self.abort(VerdictKind::Drain, now, out),
             (Rule::Rebase, _) => self.rebase(policy, now, out),
             (Rule::End, _) => self.phase = Phase::Ended,

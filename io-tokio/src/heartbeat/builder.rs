@@ -1,0 +1,148 @@
+//! How an adaptor is made.
+
+use futures_util::Sink;
+use tokio_tungstenite::tungstenite::{self, Message};
+use wsbeat_core::dialect::{Dialect, Role};
+use wsbeat_core::policy::{PolicyConfig, PolicyError};
+
+use super::Heartbeat;
+use super::codec::Spoken;
+use super::faults::AnswerFaults;
+use super::gate::GateHandle;
+use super::machine::{Machine, Parts};
+use super::meter::Meter;
+use crate::clock::Clock;
+
+/// In which dialect heartbeats are spoken.
+#[derive(Clone, Debug, Default)]
+#[allow(clippy::large_enum_variant, reason = "a setting: few exist, and none is moved often")]
+pub enum DialectChoice {
+    /// Watch the peer's messages and take the preset they show; of those that look alike `htx-spot-v1`. Until then
+    /// everything is data, control pings are answered, and there is no verdict of the application plane. Messages of
+    /// fewer than 8 bytes show nothing, and a dialect whose heartbeats are control frames cannot be told.
+    #[default]
+    Auto,
+    /// This one.
+    Named(Dialect),
+    /// None: the application plane is off.
+    None,
+}
+
+/// What an adaptor is made of. Every setter has a default.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    role: Role,
+    dialect: DialectChoice,
+    config: PolicyConfig,
+    meter: Option<Meter>,
+    seed: Option<u64>,
+    clock: Option<Clock>,
+    faults: AnswerFaults,
+    gate: Option<GateHandle>,
+}
+
+impl Builder {
+    /// For a connection on which we are `role`; no dialect, no transport plane.
+    #[must_use]
+    pub fn new(role: Role) -> Self {
+        Builder {
+            role,
+            dialect: DialectChoice::None,
+            config: PolicyConfig::default(),
+            meter: None,
+            seed: None,
+            clock: None,
+            faults: AnswerFaults::default(),
+            gate: None,
+        }
+    }
+
+    /// The dialect; default [`DialectChoice::None`].
+    #[must_use]
+    pub fn dialect(mut self, dialect: DialectChoice) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// The wishes laid over the dialect's plan; default none. `ping_interval` or `profile` turn the transport plane on.
+    #[must_use]
+    pub fn policy(mut self, config: PolicyConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The counts of the transport under the stream ([`Metered`](super::Metered)). Without them a message counts as its
+    /// bytes once it is whole, and as written once all of it is.
+    #[must_use]
+    pub fn meter(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    /// The seed of chance: ping payloads, phases, jitter, dropped answers; default drawn at random.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The clock; default one made when the adaptor is.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// How answers to heartbeats are spoilt, a test aid; default not at all.
+    #[must_use]
+    pub fn answer_faults(mut self, faults: AnswerFaults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Where the pongs of the library underneath are held up.
+    pub(crate) fn gate(mut self, gate: Option<GateHandle>) -> Self {
+        self.gate = gate;
+        self
+    }
+
+    /// Whether the settings can be, before there is a stream.
+    pub(crate) fn check(self) -> Result<(), PolicyError> {
+        self.machine().map(drop)
+    }
+
+    /// The adaptor over `inner`, whose handshake has just been completed.
+    ///
+    /// # Errors
+    /// A policy setting out of its limits.
+    pub fn build<S>(self, inner: S) -> Result<Heartbeat<S>, PolicyError>
+    where
+        S: Sink<Message, Error = tungstenite::Error> + Unpin,
+    {
+        let meter = self.meter.clone();
+        Ok(Heartbeat::over(inner, self.machine()?, meter))
+    }
+
+    fn machine(self) -> Result<Machine, PolicyError> {
+        let spoken = match self.dialect {
+            DialectChoice::Auto => Spoken::Searching,
+            DialectChoice::Named(dialect) => Spoken::This(Box::new(dialect)),
+            DialectChoice::None => Spoken::Nothing,
+        };
+        Machine::open(Parts {
+            role: self.role,
+            spoken,
+            config: self.config,
+            seed: self.seed.unwrap_or_else(random_seed),
+            clock: self.clock.unwrap_or_default(),
+            faults: self.faults,
+            gate: self.gate,
+        })
+    }
+}
+
+/// A seed from the randomness that the standard library keys its hash maps with.
+pub(crate) fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0_u8)
+}
