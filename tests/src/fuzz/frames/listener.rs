@@ -1,6 +1,9 @@
 //! One connection that listens.
 
+use std::io::ErrorKind;
+
 use tungstenite::Message as Frame;
+use tungstenite::Error;
 use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::connection::{Connection, Phase};
 use wsbeat_core::dialect::{Decoder, Dialect, Heard, Message, Role};
@@ -9,8 +12,8 @@ use wsbeat_core::policy::{Plan, Policy, PolicyConfig};
 use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now, Span};
 
-use super::side;
-use super::view::{MESSAGE_BYTES_MAX, View, context, fault};
+use super::inbound::{self, View, Walk};
+use super::{MESSAGE_BYTES_MAX, context};
 use crate::counting::count;
 use crate::fuzz::ends::Ends;
 
@@ -23,6 +26,7 @@ pub(super) struct Outcome {
 
 pub(super) struct Listener<'d> {
     context: WebSocketContext,
+    walk: Walk,
     dialect: Option<&'d Dialect>,
     role: Role,
     policy: Policy,
@@ -47,7 +51,8 @@ impl<'d> Listener<'d> {
         let policy = config.check(plan).expect("a plan is in its limits");
         let connection = Connection::accepted(&policy, Now::default(), Chance::new(1, 1));
         let mut listener = Listener {
-            context: context(side(role)),
+            context: context(role),
+            walk: Walk::default(),
             dialect,
             role,
             connection,
@@ -100,6 +105,15 @@ impl<'d> Listener<'d> {
     pub(super) fn receive(&mut self, piece: &[u8]) {
         self.pass();
         self.step(Input::Bytes(u32::try_from(piece.len()).unwrap_or(u32::MAX)));
+        assert!(self.walk.follow(piece, u32::MAX), "more frames than bytes");
+        self.read(piece);
+        // Between messages the server takes any context that has read nothing yet.
+        if self.fault.is_none() && self.walk.at_rest() {
+            self.context = context(self.role);
+        }
+    }
+
+    fn read(&mut self, piece: &[u8]) {
         let mut left = piece;
         while self.fault.is_none() && !matches!(self.frames.last(), Some(Frame::Close(_))) {
             let mut view = View { received: left, replies: &mut self.replies };
@@ -107,7 +121,7 @@ impl<'d> Listener<'d> {
             let (_, peak) = count(|| read = Some(context.read(&mut view)));
             left = view.received;
             // A buffer for the frame, a message put together from frames, and its growth.
-            assert!(peak <= 4 * MESSAGE_BYTES_MAX + 4 * piece.len() + (64 << 10), "{peak} bytes");
+            assert!(peak <= 4 * MESSAGE_BYTES_MAX as usize + 4 * piece.len() + (64 << 10), "{peak} bytes");
             match read.expect("read") {
                 Ok(frame) => self.frame(frame),
                 Err(error) => {
@@ -135,7 +149,7 @@ impl<'d> Listener<'d> {
     }
 
     fn message(&mut self, message: Message<'_>) {
-        assert!(message_bytes(message) <= MESSAGE_BYTES_MAX);
+        assert!(message_bytes(message) <= MESSAGE_BYTES_MAX as usize);
         let mut decoder = std::mem::take(&mut self.decoder);
         let heard = self.dialect.map_or(Heard::Data(message), |d| d.decode(self.role, message, 0, &mut decoder));
         let input = match heard {
@@ -170,7 +184,7 @@ impl<'d> Listener<'d> {
 
     /// The library answers pings, the newest at least, and the close: nothing else.
     fn check_replies(&self) {
-        let mut reader = context(side(self.role.other()));
+        let mut reader = context(self.role.other());
         let mut view = View { received: &self.replies, replies: &mut vec![] };
         let mut pings = self.frames.iter().filter_map(|f| if let Frame::Ping(p) = f { Some(p) } else { None });
         loop {
@@ -189,4 +203,14 @@ fn message_bytes(message: Message<'_>) -> usize {
         Message::Text(text) => text.len(),
         Message::Binary(bytes) => bytes.len(),
     }
+}
+
+/// As the server takes it; and only documented errors come.
+fn fault(error: &Error) -> Option<Fault> {
+    let is_documented = match error {
+        Error::Io(e) => e.kind() == ErrorKind::WouldBlock,
+        other => matches!(other, Error::Utf8(_) | Error::Capacity(_) | Error::Protocol(_)),
+    };
+    assert!(is_documented, "an error that is none of the documented ones: {error:?}");
+    inbound::fault(error)
 }
