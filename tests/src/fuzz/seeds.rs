@@ -8,7 +8,6 @@ use wsbeat_core::event::Token;
 use super::drawn::noise;
 use super::heartbeat::{WALL_MS, Wrap, dialects, packed};
 
-
 type Seeds = Vec<(String, Vec<u8>)>;
 
 /// What clients of the presets say beside heartbeats.

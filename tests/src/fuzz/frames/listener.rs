@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
-use tungstenite::Message as Frame;
 use tungstenite::Error;
+use tungstenite::Message as Frame;
 use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::connection::{Connection, Phase};
 use wsbeat_core::dialect::{Decoder, Dialect, Heard, Message, Role};
