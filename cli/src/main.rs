@@ -1,3 +1,95 @@
 //! The wsbeat command.
 
-fn main() {}
+mod args;
+mod cmd;
+mod config;
+mod escape;
+mod exit;
+mod json;
+mod logging;
+mod output;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+use logging::Logger;
+use output::Out;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command = Cli::command().color(help_color(&arguments));
+    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads to its end is no failure.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let (log, guard) = Logger::start(&cli.common);
+    let mut out = Out::stdout(cli.common.format);
+    let exit = run(cli.command, &mut out, &log).unwrap_or_else(|failure| {
+        failure.messages.iter().for_each(|message| log.fail(message));
+        failure.exit
+    });
+    log.close();
+    guard.finish();
+    exit.into()
+}
+
+fn run(command: Command, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(args) => cmd::serve::run(*args, out, log),
+        Command::Connect(args) => cmd::connect::run(*args, out, log),
+        Command::Dialects(args) => cmd::dialects::run(args, out),
+        Command::CheckConfig(args) => cmd::check_config::run(&args, out),
+        Command::Completions(args) => cmd::completions::run(&args, out),
+        Command::Man(args) => cmd::man::run(&args, out),
+    }
+}
+
+/// The colour of help and usage errors, which are written before the arguments are known.
+fn help_color(arguments: &[OsString]) -> ColorChoice {
+    let mut words = arguments.iter().filter_map(|word| word.to_str());
+    let wanted = words.clone().find_map(|word| word.strip_prefix("--color=")).or_else(|| {
+        words.find(|word| *word == "--color")?;
+        words.next()
+    });
+    match wanted {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_shows_three_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples = help.lines().filter(|line| line.starts_with("  wsbeat ")).count();
+            assert!(examples >= 3, "{}: {help}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn colour_of_help_is_asked_for_in_both_forms() {
+        let choice = |words: &[&str]| help_color(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(choice(&["wsbeat", "--color", "never"]), ColorChoice::Never);
+        assert_eq!(choice(&["wsbeat", "--color=always"]), ColorChoice::Always);
+        assert_eq!(choice(&["wsbeat", "--color"]), ColorChoice::Auto);
+    }
+}

@@ -211,6 +211,13 @@ impl Hub {
             };
             self.visit(now, slot, lateness, out);
         }
+        self.next_due()
+    }
+
+    /// When to call [`advance`](Self::advance) again. Inputs move deadlines, `PingFlushed` after the very `advance` that asked for
+    /// the ping: whoever fed some since then asks here, as what `advance` returned may be too late.
+    #[must_use]
+    pub fn next_due(&mut self) -> Next {
         if !self.due.is_empty() {
             return Next::Again;
         }

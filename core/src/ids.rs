@@ -12,6 +12,14 @@ pub struct ConnId {
     pub generation: u32,
 }
 
+impl ConnId {
+    /// The number of this connection, counted from 1 in the order of opening: its name in logs and traces.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.generation as u64 + 1
+    }
+}
+
 /// What a ping or heartbeat carries and its answer must bring back: the number itself, or a serial that stands for bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Token(pub u64);

@@ -4,3 +4,5 @@
 pub mod client;
 pub mod clock;
 pub mod heartbeat;
+#[cfg(unix)]
+pub mod server;

@@ -1,8 +1,10 @@
 //! One connection in virtual time, jumping exactly to the deadlines it returns.
 
+use std::time::Duration;
+
 use wsbeat_core::connection::{Connection, Phase};
 use wsbeat_core::event::{Action, Input, Payload, Token, Verdict};
-use wsbeat_core::policy::Policy;
+use wsbeat_core::policy::{Plan, Policy, PolicyConfig, Profile};
 use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now};
 
@@ -26,6 +28,17 @@ pub struct Drive {
 /// The instant `secs` seconds after zero.
 pub fn secs(secs: f64) -> Instant {
     Instant::from_nanos((secs * 1e9).round() as u64)
+}
+
+/// `secs` seconds, as a wish.
+pub fn s(secs: u64) -> Option<Duration> {
+    Some(Duration::from_secs(secs))
+}
+
+/// The policy of a profile with this interval and timeout, or its own.
+pub fn profile(profile: Profile, interval: Option<Duration>, timeout: Option<Duration>) -> Policy {
+    let config = PolicyConfig { profile: Some(profile), ping_interval: interval, ping_timeout: timeout, ..PolicyConfig::default() };
+    config.check(Plan::default()).expect("in its limits")
 }
 
 impl Drive {

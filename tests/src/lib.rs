@@ -3,6 +3,9 @@
 pub mod arbitrary;
 pub mod drive;
 pub mod net;
+pub mod peers;
+pub mod raw;
+pub mod serving;
 
 /// The examples of the readme are compiled, and the one that needs no network runs.
 #[cfg(doctest)]

@@ -1,0 +1,8 @@
+//! One file a subcommand.
+
+pub(crate) mod check_config;
+pub(crate) mod completions;
+pub(crate) mod connect;
+pub(crate) mod dialects;
+pub(crate) mod man;
+pub(crate) mod serve;

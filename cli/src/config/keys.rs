@@ -1,0 +1,95 @@
+//! The names of all settings.
+
+use wsbeat_core::policy::PolicyConfig;
+
+/// A key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// Its name in files; the flag has `-` for `_`.
+    pub(super) name: &'static str,
+    shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    One,
+    List,
+}
+
+impl Key {
+    const fn one(name: &'static str) -> Self {
+        Key { name, shape: Shape::One }
+    }
+
+    const fn list(name: &'static str) -> Self {
+        Key { name, shape: Shape::List }
+    }
+
+    pub(super) const fn is_list(self) -> bool {
+        matches!(self.shape, Shape::List)
+    }
+}
+
+/// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
+pub(super) const SERVER: [Key; 17] = [
+    Key::list("listen"),
+    Key::one("dialect"),
+    Key::one("dialects"),
+    Key::one("on_message"),
+    Key::list("origin"),
+    Key::one("max_connections"),
+    Key::one("max_per_ip"),
+    Key::one("max_message"),
+    Key::one("write_limit"),
+    Key::one("message_timeout"),
+    Key::one("max_frames"),
+    Key::one("max_head"),
+    Key::one("max_headers"),
+    Key::one("backlog"),
+    Key::one("discard_limit"),
+    Key::one("drain"),
+    Key::one("seed"),
+];
+
+/// Every key.
+pub(super) fn all() -> impl Iterator<Item = Key> {
+    SERVER.into_iter().chain(PolicyConfig::KEYS.into_iter().map(Key::one))
+}
+
+/// The key of this name.
+pub(super) fn find(name: &str) -> Option<Key> {
+    all().find(|key| key.name == name)
+}
+
+/// The key whose name is the most like `name`.
+pub(super) fn nearest(name: &str) -> &'static str {
+    let wanted = name.to_ascii_lowercase().replace('-', "_");
+    most_like(&wanted, all().map(|key| key.name)).unwrap_or("listen")
+}
+
+/// The name that is the most like `wanted`; a common beginning counts most.
+pub(super) fn most_like<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names.min_by(|a, b| strsim::jaro_winkler(wanted, b).total_cmp(&strsim::jaro_winkler(wanted, a)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let mut names: Vec<_> = all().map(|key| key.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_finds_its_key() {
+        assert_eq!(nearest("write_stal"), "write_stall");
+        assert_eq!(nearest("Ping-Interval"), "ping_interval");
+        assert_eq!(nearest("max_conections"), "max_connections");
+        assert_eq!(most_like("htx", ["okx", "htx-spot-v1"].into_iter()), Some("htx-spot-v1"));
+    }
+}

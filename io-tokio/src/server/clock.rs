@@ -1,0 +1,34 @@
+//! The clock that is handed to the core.
+
+use std::time::{Instant as StdInstant, SystemTime, UNIX_EPOCH};
+
+use wsbeat_core::time::{Instant, Now};
+
+/// Monotonic time since the server was made, and Unix time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    zero: StdInstant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Clock { zero: StdInstant::now() }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now::new(self.monotonic(), u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn monotonic(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// `at` as the runtime tells time.
+    pub(super) fn runtime(&self, at: Instant) -> tokio::time::Instant {
+        let since_zero = std::time::Duration::from_nanos(at.as_nanos());
+        let far = std::time::Duration::from_secs(86_400);
+        let soonest = self.zero.checked_add(since_zero).unwrap_or_else(|| StdInstant::now() + far);
+        tokio::time::Instant::from_std(soonest)
+    }
+}

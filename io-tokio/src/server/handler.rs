@@ -1,0 +1,149 @@
+//! What the user of a server writes: callbacks.
+
+use std::net::SocketAddr;
+
+use wsbeat_core::dialect::Message;
+use wsbeat_core::event::{ConnId, Note, Plane, Token, Verdict};
+use wsbeat_core::time::Span;
+
+use super::control::{CloseReason, PingPayload};
+use super::error::SendError;
+use super::handle::Handle;
+use super::world::World;
+
+/// The user's side of a server: callbacks, all of which do nothing unless written.
+///
+/// They run on the server's driver, between reading and sending, and must be short: one that takes longer than 1 ms is counted
+/// and logged with its name. Longer work goes elsewhere and comes back through a [`Handle`]. A panic in a callback
+/// closes that connection with 1011 and is counted; the others live.
+///
+/// Called for each connection in this order: [`open`](Handler::open); any number of the others;
+/// [`verdict`](Handler::verdict) where one was given; [`close`](Handler::close).
+/// A connection whose upgrade never completed is only seen by `verdict`.
+pub trait Handler: Send + 'static {
+    /// The upgrade is complete.
+    fn open(&mut self, _ctx: &mut Context<'_>, _request: &Request<'_>) {}
+
+    /// A whole message arrived that is no heartbeat; inflated where the dialect compresses this direction.
+    fn message(&mut self, _ctx: &mut Context<'_>, _message: Message<'_>) {}
+
+    /// A ping of the peer's arrived; it is answered already. At most 125 bytes.
+    fn ping(&mut self, _ctx: &mut Context<'_>, _payload: &[u8]) {}
+
+    /// A pong arrived, to a ping of ours, of the user's or to none. At most 125 bytes.
+    fn pong(&mut self, _ctx: &mut Context<'_>, _payload: &[u8]) {}
+
+    /// The connection was closed or given up: why, with `queued_bytes` waiting for the peer to read. Given for every close
+    /// frame we send (the echo of the peer's too) and every connection we drop.
+    fn verdict(&mut self, _ctx: &mut Context<'_>, _verdict: &Verdict, _queued_bytes: usize) {}
+
+    /// The connection is over: the last callback of an opened connection. Nothing can be sent to it any more.
+    fn close(&mut self, _ctx: &mut Context<'_>, _end: &End) {}
+
+    /// Something worth knowing happened.
+    fn note(&mut self, _ctx: &mut Context<'_>, _note: &Note) {}
+
+    /// An answer matched: `rtt` passed from the writing of the ping or heartbeat `token` to its answer.
+    fn rtt(&mut self, _ctx: &mut Context<'_>, _plane: Plane, _token: Token, _rtt: Span) {}
+}
+
+/// The request that a connection was upgraded from. The text is the peer's: escape it before it is shown or logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The target as sent: path and query.
+    pub target: &'a str,
+    /// The `Host` header.
+    pub host: &'a str,
+    /// The `Origin` header: the web page that connects; absent where it is no browser.
+    pub origin: Option<&'a str>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<&'a str>,
+    /// The subprotocol that was agreed.
+    pub subprotocol: Option<&'a str>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct End {
+    /// What was decided; `None` where the stream just ended.
+    pub verdict: Option<Verdict>,
+    /// The code of the peer's close frame: 1005 for an empty one, 1006 where none came.
+    pub peer_code: u16,
+    /// The reason in the peer's close frame. The text is the peer's: escape it before it is shown or logged.
+    pub peer_reason: Box<str>,
+}
+
+/// The server as a callback sees it, and the connection that it was called for.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub(super) world: &'a mut World,
+    pub(super) id: ConnId,
+    pub(super) peer: SocketAddr,
+}
+
+impl Context<'_> {
+    /// The connection that the callback is for.
+    #[must_use]
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// The peer's address; an IPv4 address that came over an IPv6 socket is given as IPv4.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Sends a message to this connection.
+    ///
+    /// # Errors
+    /// The connection is closing, or too much waits for it. Nothing of the message was sent then.
+    pub fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
+        self.world.send(self.id, message)
+    }
+
+    /// Sends a message to another connection.
+    ///
+    /// # Errors
+    /// As [`send`](Context::send).
+    pub fn send_to(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
+        self.world.send(id, message)
+    }
+
+    /// Sends a ping of the user's; its pong comes to [`Handler::pong`].
+    ///
+    /// # Errors
+    /// As [`send`](Context::send).
+    pub fn ping(&mut self, payload: &PingPayload) -> Result<(), SendError> {
+        self.world.ping(self.id, payload)
+    }
+
+    /// Closes this connection: what was sent before goes out, then the close frame. A second close does nothing.
+    pub fn close(&mut self, reason: &CloseReason) {
+        self.world.close(self.id, reason);
+    }
+
+    /// Sends a message to every open connection, encoded once. Returns how many took it; those with too much waiting are
+    /// left out and counted.
+    pub fn broadcast(&mut self, message: Message<'_>) -> usize {
+        self.world.broadcast(message)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.world.count()
+    }
+
+    /// The bytes that wait for this peer to read.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.world.queued_bytes(self.id)
+    }
+
+    /// A handle for other tasks and threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.world.handle()
+    }
+}

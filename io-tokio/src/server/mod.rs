@@ -1,0 +1,122 @@
+//! A dense WebSocket server: one driver owns all its sockets. Unix only: it watches them by descriptor.
+//!
+//! No task, timer, channel or read buffer per connection: an idle one costs its place in two tables. The core's
+//! [`Hub`](wsbeat_core::hub::Hub) decides about pings, heartbeats and closes; the driver maps its actions onto sockets, and
+//! tungstenite reads the frames. What the user of the server writes is a [`Handler`] of callbacks; other tasks reach in through a [`Handle`].
+//!
+//! ```no_run
+//! use wsbeat_core::dialect::Message;
+//! use wsbeat_tokio::server::{Context, Handler, Server, ServerConfig};
+//!
+//! struct Echo;
+//! impl Handler for Echo {
+//!     fn message(&mut self, ctx: &mut Context<'_>, message: Message<'_>) {
+//!         // A peer that does not read is refused more than it may have waiting: nothing to do about it here.
+//!         let _ = ctx.send(message);
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::bind(ServerConfig::default(), Echo).await?;
+//! let summary = server.run().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod accept;
+mod callbacks;
+mod clock;
+mod config;
+mod control;
+mod driver;
+mod emit;
+mod error;
+mod escape;
+mod frame;
+mod handle;
+mod handler;
+mod handshake;
+mod inbound;
+mod linger;
+mod origin;
+mod output;
+mod per_ip;
+mod reading;
+mod response;
+mod slot;
+mod stats;
+mod turn;
+mod upgrade;
+mod world;
+
+use std::net::SocketAddr;
+
+pub use config::{ServerConfig, ServerLimits};
+pub use control::{CloseReason, PingPayload};
+pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, SendError};
+pub use escape::Escaped;
+pub use handle::Handle;
+pub use handler::{Context, End, Handler, Request};
+pub use origin::{OriginError, OriginPattern, Origins};
+pub use stats::{Count, Refusal, ServerStats};
+
+use driver::Driver;
+
+/// A server that listens; [`run`](Server::run) makes it serve.
+#[derive(Debug)]
+pub struct Server<H> {
+    driver: Driver<H>,
+    local_addrs: Vec<SocketAddr>,
+}
+
+/// What a server did, told at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How many connections were upgraded.
+    pub opened: u64,
+    /// How many were dropped unfinished when the drain time was up, or at a second request.
+    pub dropped: u64,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every connection ended within the drain time.
+    Drained,
+    /// The drain time was up.
+    TimeUp,
+    /// It was asked to end now.
+    Shutdown,
+    /// The system no longer let it watch its sockets.
+    Failed,
+}
+
+impl<H: Handler> Server<H> {
+    /// Checks the settings and listens; connections are accepted once it runs. Called within a tokio runtime with I/O and time on.
+    ///
+    /// # Errors
+    /// A setting that cannot be, or an address that cannot be listened at.
+    pub async fn bind(config: ServerConfig, handler: H) -> Result<Self, BindError> {
+        let (driver, local_addrs) = Driver::bind(config, handler)?;
+        Ok(Server { driver, local_addrs })
+    }
+
+    /// The addresses it listens at, in the order they were given, port 0 replaced.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// A handle for other tasks and threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.driver.handle()
+    }
+
+    /// Serves until a [`Handle`] asked for the end, and tells what was done.
+    pub async fn run(self) -> Summary {
+        self.driver.run().await
+    }
+}

@@ -1,0 +1,80 @@
+//! How many connections each address has.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// How many connections each address has; an IPv6 address counts by its /64, loopback not at all.
+#[derive(Debug)]
+pub(super) struct PerIp {
+    counts: HashMap<u64, u32>,
+    max: u32,
+}
+
+impl PerIp {
+    pub(super) fn new(max: u32) -> Self {
+        PerIp { counts: HashMap::new(), max }
+    }
+
+    /// One more from `ip`. False, and not counted, where it has as many as it may have.
+    #[must_use]
+    pub(super) fn enter(&mut self, ip: IpAddr) -> bool {
+        let Some(key) = key(ip) else { return true };
+        let count = self.counts.entry(key).or_default();
+        if *count >= self.max {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    pub(super) fn leave(&mut self, ip: IpAddr) {
+        let Some(key) = key(ip) else { return };
+        let Some(count) = self.counts.get_mut(&key) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(&key);
+        }
+    }
+}
+
+/// The first 64 bits of an IPv6 address. IPv4 addresses count among those of `::/64`, which nobody has.
+fn key(ip: IpAddr) -> Option<u64> {
+    match ip.to_canonical() {
+        ip if ip.is_loopback() => None,
+        IpAddr::V4(v4) => Some(v4.to_bits().into()),
+        IpAddr::V6(v6) => Some((v6.to_bits() >> 64) as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_count_apart_and_networks_together() {
+        let mut per_ip = PerIp::new(2);
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(per_ip.enter(ip("192.0.2.1")) && per_ip.enter(ip("::ffff:192.0.2.1")));
+        assert!(!per_ip.enter(ip("192.0.2.1")));
+        assert!(per_ip.enter(ip("192.0.2.2")));
+        assert!(per_ip.enter(ip("2001:db8::1")) && per_ip.enter(ip("2001:db8::2")));
+        assert!(!per_ip.enter(ip("2001:db8::3")));
+        assert!(per_ip.enter(ip("2001:db8:0:1::3")));
+        per_ip.leave(ip("192.0.2.1"));
+        assert!(per_ip.enter(ip("192.0.2.1")));
+        for _ in 0..9 {
+            assert!(per_ip.enter(ip("127.0.0.1")) && per_ip.enter(ip("::1")));
+        }
+    }
+
+    #[test]
+    fn who_left_takes_no_place() {
+        let mut per_ip = PerIp::new(1);
+        for last in 0..=255 {
+            let ip = IpAddr::from([192, 0, 2, last]);
+            assert!(per_ip.enter(ip));
+            per_ip.leave(ip);
+        }
+        assert!(per_ip.counts.is_empty());
+    }
+}

@@ -1,0 +1,241 @@
+//! What arrives: read, taken apart, and put into the hub.
+
+use std::io::{ErrorKind, Read};
+
+use tungstenite::protocol::{CloseFrame, Message as Frame, WebSocketContext};
+use wsbeat_core::dialect::{Heard, Message, Role};
+use wsbeat_core::event::{ConnId, Fault, Input, Payload};
+
+use super::driver::Driver;
+use super::frame;
+use super::handler::Handler;
+use super::inbound::{self, View, Walk};
+use super::output::Kind;
+use super::slot::{Partial, Stage};
+
+/// How a connection stands after its bytes were worked off.
+enum Pumped {
+    /// It waits for more.
+    Waits,
+    /// Nothing more is read as frames.
+    Done,
+}
+
+impl<H: Handler> Driver<H> {
+    /// Reads a connection to its end or to its budget.
+    pub(super) fn read(&mut self, id: ConnId) {
+        let mut space = std::mem::take(&mut self.space);
+        let mut left = self.world.limits.read_bytes_per_turn as usize;
+        while let Some(n) = self.read_once(id, &mut space) {
+            self.received(id, &space[..n]);
+            self.settle(None);
+            let Some(slot) = self.world.slot(id) else { break };
+            // A short read found the end of what had arrived, unless the end of the stream stands behind it.
+            if n < space.len() && !slot.read_closed {
+                break;
+            }
+            left = left.saturating_sub(n);
+            if left == 0 || self.is_late() {
+                self.world.leave_unread(id);
+                break;
+            }
+        }
+        self.space = space;
+    }
+
+    fn read_once(&mut self, id: ConnId, space: &mut [u8]) -> Option<usize> {
+        let slot = self.world.slot(id).filter(|slot| !slot.broken)?;
+        loop {
+            match slot.stream.read(space) {
+                Ok(0) => break,
+                Ok(n) => return Some(n),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return None,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        self.world.input(id, Input::Lost);
+        self.settle(None);
+        None
+    }
+
+    fn received(&mut self, id: ConnId, bytes: &[u8]) {
+        let n = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.world.shared.stats.bytes_in.add(n.into());
+        self.world.input(id, Input::Bytes(n));
+        match self.world.stage(id) {
+            Some(Stage::Handshake) => self.head(id, bytes),
+            Some(Stage::Open | Stage::Closing) => self.frames(id, bytes),
+            Some(Stage::Discarding) => self.discard(id, n),
+            None => {}
+        }
+    }
+
+    fn discard(&mut self, id: ConnId, n: u32) {
+        let bytes_max = self.world.limits.discard_bytes_max;
+        let Some(slot) = self.world.slot(id) else { return };
+        let discarded = &mut slot.busy().discarded_bytes;
+        *discarded = discarded.saturating_add(n);
+        if *discarded > bytes_max {
+            self.world.input(id, Input::Lost);
+        }
+    }
+
+    /// Works off the bytes of an upgraded connection, with a context of its own where it has one.
+    fn frames(&mut self, id: ConnId, bytes: &[u8]) {
+        let now = self.world.now.at;
+        let own = self.world.slot(id).and_then(|slot| slot.busy.as_mut()?.partial.take());
+        let (mut context, mut walk, since, is_spare) = match own {
+            Some(partial) => (partial.context, partial.walk, partial.since, false),
+            None => (self.spare_context(), Walk::default(), now, true),
+        };
+        let is_within = walk.follow(bytes, self.world.limits.frames_per_message_max);
+        self.world.cork(id);
+        let pumped = self.pump(id, &mut context, bytes);
+        if !is_within {
+            self.world.input(id, Input::Fault(Fault::Assembly));
+            self.settle(None);
+        }
+        self.world.uncork();
+        self.settle(None);
+        if matches!(pumped, Pumped::Done) {
+            return;
+        }
+        if !walk.at_rest() {
+            let since = if walk.began_anew() { now } else { since };
+            return self.keep(id, Partial { context, walk, since });
+        }
+        if is_spare {
+            self.spare = Some(context);
+        }
+        if let Some(slot) = self.world.slot(id) {
+            slot.settle();
+        }
+    }
+
+    fn spare_context(&mut self) -> WebSocketContext {
+        self.spare.take().unwrap_or_else(|| inbound::context(&self.world.limits))
+    }
+
+    fn keep(&mut self, id: ConnId, partial: Partial) {
+        let since = partial.since;
+        let Some(slot) = self.world.slot(id).filter(|s| s.stage != Stage::Discarding) else { return };
+        slot.busy().partial = Some(partial);
+        self.world.arm_assembly(id, since);
+    }
+
+    /// Hands `bytes` to tungstenite and takes out what they contain, in order.
+    fn pump(&mut self, id: ConnId, context: &mut WebSocketContext, bytes: &[u8]) -> Pumped {
+        let mut received = bytes;
+        loop {
+            let mut replies = std::mem::take(&mut self.replies);
+            let mut view = View { received, replies: &mut replies };
+            let read = context.read(&mut view);
+            received = view.received;
+            // A pong to an earlier ping: tungstenite writes it before it reads on. None leaves after a close.
+            if !replies.is_empty() && self.world.stage(id) == Some(Stage::Open) {
+                self.world.emit(id, &replies, Kind::Pong);
+            }
+            replies.clear();
+            self.replies = replies;
+            match read {
+                Ok(frame) => self.frame(id, frame),
+                Err(error) => {
+                    let Some(fault) = inbound::fault(&error) else { return Pumped::Waits };
+                    return self.faulty(id, fault);
+                }
+            }
+            if matches!(self.world.stage(id), None | Some(Stage::Discarding)) {
+                return Pumped::Done;
+            }
+        }
+    }
+
+    /// The frames cannot be read any further.
+    fn faulty(&mut self, id: ConnId, fault: Fault) -> Pumped {
+        self.world.input(id, Input::Fault(fault));
+        self.settle(None);
+        // Where we had closed already the core takes no notice, and there is nothing to answer either.
+        if let Some(slot) = self.world.slot(id) {
+            slot.stage = Stage::Discarding;
+            self.world.shut_when_written(id);
+        }
+        Pumped::Done
+    }
+
+    fn frame(&mut self, id: ConnId, frame: Frame) {
+        let is_closing = self.world.stage(id) == Some(Stage::Closing);
+        match frame {
+            Frame::Close(close) => self.peer_close(id, close),
+            // Between our close and the peer's nothing else matters.
+            _ if is_closing => {}
+            Frame::Text(text) => self.message(id, Message::Text(text.as_str())),
+            Frame::Binary(bytes) => self.message(id, Message::Binary(&bytes)),
+            Frame::Ping(payload) => {
+                self.world.input(id, Input::Ping);
+                self.settle(None);
+                self.call_open(id, "ping", |handler, ctx| handler.ping(ctx, &payload));
+            }
+            Frame::Pong(payload) => {
+                self.world.input(id, Input::Pong(Payload::parse(&payload)));
+                self.settle(None);
+                self.call_open(id, "pong", |handler, ctx| handler.pong(ctx, &payload));
+            }
+            // Never read, only written.
+            Frame::Frame(_) => {}
+        }
+        self.settle(None);
+    }
+
+    fn peer_close(&mut self, id: ConnId, close: Option<CloseFrame>) {
+        let Some(slot) = self.world.slot(id) else { return };
+        let end = slot.end();
+        end.peer_code = close.as_ref().map_or(1005, |c| c.code.into());
+        end.peer_reason = close.as_ref().map_or_else(Box::default, |c| c.reason.as_str().into());
+        self.world.input(id, Input::PeerClose(close.map_or(0, |c| c.code.into())));
+    }
+
+    fn message(&mut self, id: ConnId, message: Message<'_>) {
+        self.world.shared.stats.messages_in.add(1);
+        let Some(mut decoder) = self.decoder.take() else { return };
+        let wall_ms = self.world.now.wall_ms;
+        let heard = match &self.world.dialect {
+            Some(dialect) => dialect.decode(Role::Server, message, wall_ms, &mut decoder),
+            None => Heard::Data(message),
+        };
+        self.heard(id, heard);
+        self.decoder = Some(decoder);
+    }
+
+    fn heard(&mut self, id: ConnId, heard: Heard<'_>) {
+        let world = &mut self.world;
+        match heard {
+            Heard::Data(data) => {
+                world.input(id, Input::Data);
+                self.settle(Some(data));
+            }
+            Heard::Ready { data, .. } => {
+                world.input(id, Input::Ready);
+                self.settle(Some(data));
+            }
+            Heard::Answer(token) => world.input(id, Input::Answer(token)),
+            Heard::Heartbeat { token, answer } => {
+                world.answer.clear();
+                if let Some(answer) = answer {
+                    frame::write_message(answer, &mut world.answer);
+                }
+                world.input(id, Input::Heartbeat(token));
+                self.settle(None);
+            }
+            Heard::Reply(reply) => {
+                // For the core it is data, but nobody gets it.
+                world.input(id, Input::Data);
+                self.settle(None);
+                // A peer that does not read its replies goes without.
+                let _ = self.world.send(id, reply);
+            }
+            Heard::Malformed => world.input(id, Input::Fault(Fault::Malformed)),
+            Heard::TooBig => world.input(id, Input::Fault(Fault::TooBig)),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A connection in the driver's table: little at rest, more in a box while something is under way.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use mio::net::TcpStream;
+use tungstenite::protocol::WebSocketContext;
+use wsbeat_core::event::ConnId;
+use wsbeat_core::time::Instant;
+
+use super::handler::End;
+use super::inbound::Walk;
+use super::output::Output;
+
+/// What is done with what arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// A request's head is read.
+    Handshake,
+    /// Frames are read.
+    Open,
+    /// We sent a close frame: only the peer's matters.
+    Closing,
+    /// The close frame is out, and either the peer's was seen or its frames cannot be read: the rest is thrown away.
+    Discarding,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) stream: TcpStream,
+    pub(super) generation: u32,
+    ip: [u8; 16],
+    port: u16,
+    pub(super) stage: Stage,
+    /// The upgrade completed: the user was told of it.
+    pub(super) opened: bool,
+    /// It waits to be read again.
+    pub(super) unread: bool,
+    /// The kernel said that no more will come: read to the end.
+    pub(super) read_closed: bool,
+    /// Shut down writing once all is written.
+    pub(super) shut_after: bool,
+    /// Writing failed: it is over as soon as its turn comes.
+    pub(super) broken: bool,
+    /// A deadline for its message is in the heap.
+    pub(super) assembly_armed: bool,
+    pub(super) busy: Option<Box<Busy>>,
+}
+
+/// What only a connection has that is not at rest.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    /// The request's head so far.
+    pub(super) head: Vec<u8>,
+    /// A message or frame of which not all has come.
+    pub(super) partial: Option<Partial>,
+    /// What the kernel did not take yet.
+    pub(super) output: Output,
+    /// How it ends.
+    pub(super) end: Option<End>,
+    /// The bytes that were thrown away.
+    pub(super) discarded_bytes: u32,
+}
+
+/// A message or frame of which not all has come.
+#[derive(Debug)]
+pub(super) struct Partial {
+    pub(super) context: WebSocketContext,
+    pub(super) walk: Walk,
+    /// When its first byte came.
+    pub(super) since: Instant,
+}
+
+impl Slot {
+    pub(super) fn new(stream: TcpStream, id: ConnId, peer: SocketAddr) -> Self {
+        let ip = match peer.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        Slot {
+            stream,
+            generation: id.generation,
+            ip: ip.octets(),
+            port: peer.port(),
+            stage: Stage::Handshake,
+            opened: false,
+            unread: false,
+            read_closed: false,
+            shut_after: false,
+            broken: false,
+            assembly_armed: false,
+            busy: None,
+        }
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        SocketAddr::new(Ipv6Addr::from(self.ip).to_canonical(), self.port)
+    }
+
+    pub(super) fn busy(&mut self) -> &mut Busy {
+        self.busy.get_or_insert_default()
+    }
+
+    pub(super) fn end(&mut self) -> &mut End {
+        self.busy().end.get_or_insert_with(|| End { peer_code: 1006, ..End::default() })
+    }
+
+    /// Gives the box back when nothing is under way.
+    pub(super) fn settle(&mut self) {
+        let idle = self.busy.as_ref().is_some_and(|b| b.head.is_empty() && b.partial.is_none() && b.output.is_empty() && b.end.is_none());
+        if idle {
+            self.busy = None;
+        }
+    }
+
+    /// The bytes that wait for the peer.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.busy.as_ref().map_or(0, |b| b.output.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_at_rest_is_small() {
+        // mio adds eight bytes for its own checks in debug builds.
+        assert!(size_of::<Option<Slot>>() <= 56, "{}", size_of::<Option<Slot>>());
+    }
+}

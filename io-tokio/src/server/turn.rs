@@ -1,0 +1,385 @@
+//! One turn of the driver: accept, drain what has arrived, advance time, and say when to come again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use mio::Events;
+use mio::event::Event;
+use wsbeat_core::event::{ConnId, Input};
+use wsbeat_core::hub::Next;
+use wsbeat_core::time::{Instant, Span};
+
+use super::Ending;
+use super::accept::Accepted;
+use super::driver::Driver;
+use super::handle::{Command, Stop};
+use super::handler::Handler;
+use super::slot::Stage;
+use super::stats::Refusal;
+use super::world::World;
+
+/// Tokens below are connections, by their index.
+pub(super) const LISTENER_TOKENS: usize = 1 << 30;
+/// Tokens from here on are lingering sockets.
+pub(super) const LINGER_TOKENS: usize = 1 << 31;
+
+/// How many connections are accepted before the others have their turn.
+const ACCEPTS_PER_TURN: usize = 128;
+/// How many due connections the hub visits before the sockets are looked at again.
+const ADVANCE_BUDGET: u32 = 256;
+/// How often that is done in one turn.
+const ADVANCES_PER_TURN: usize = 16;
+/// How long a turn does what handles asked for.
+const COMMANDS_MAX: Span = Span::from_millis(5);
+/// How long a turn reads. Who is left over is read in the next one, first, and not judged before.
+const READING_MAX: Span = Span::from_millis(5);
+/// How old the look at the sockets may be when time advances; older, and they are looked at again without being read.
+const LOOK_AGE_MAX: Span = Span::from_millis(1);
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Nothing: there is more to do.
+    Again,
+    /// A socket, a command, or this instant.
+    Until(Instant),
+    /// It is over.
+    Ended(Ending),
+}
+
+/// What is done with a connection that has bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Take {
+    /// They are read.
+    Read,
+    /// They are left for the next turn, and it is not judged before.
+    Mark,
+}
+
+/// A drain under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    /// Those that are still to be told, in the order of chance.
+    left: VecDeque<ConnId>,
+    total: u64,
+    began: Instant,
+    /// The closes are spread over this.
+    spread: Span,
+    ends: Instant,
+}
+
+impl<H: Handler> Driver<H> {
+    pub(super) fn turn(&mut self) -> io::Result<Wait> {
+        self.world.tick_clock();
+        let mut again = self.commands();
+        self.inbound()?;
+        again |= self.accept();
+        let due = self.expire();
+        if let Some(ending) = self.drain_on() {
+            return Ok(Wait::Ended(ending));
+        }
+        let next = self.advance()?;
+        let is_drained = self.drain.is_some() && self.world.hub.is_empty();
+        again |= next == Next::Again || !self.world.unread.is_empty() || is_drained;
+        if again {
+            return Ok(Wait::Again);
+        }
+        let next = match next {
+            Next::At(at) => at,
+            Next::Again | Next::Idle => Instant::NEVER,
+        };
+        Ok(Wait::Until(next.min(due).min(self.drain_due()).min(self.accept_due())))
+    }
+
+    // What has arrived.
+
+    /// Reads what was left last time, then everything that the kernel says is readable.
+    fn inbound(&mut self) -> io::Result<()> {
+        self.reads_until = self.world.clock.monotonic().after(READING_MAX);
+        for _ in 0..self.world.unread.len() {
+            if self.is_late() {
+                break;
+            }
+            let Some(id) = self.world.unread.pop_front() else { break };
+            let Some(slot) = self.world.slot(id) else { continue };
+            slot.unread = false;
+            self.read(id);
+        }
+        // Each round reports a socket once; a socket comes again in the same turn only while its peer keeps sending.
+        let rounds_max = 2 + self.world.slots.len() / 512;
+        for _ in 0..rounds_max {
+            if !self.look(Self::event)? {
+                return Ok(());
+            }
+        }
+        self.glance()
+    }
+
+    /// This turn has read for long enough.
+    pub(super) fn is_late(&self) -> bool {
+        self.world.clock.monotonic() > self.reads_until
+    }
+
+    /// Looks at the sockets once. Returns whether there may be more than was seen.
+    fn look(&mut self, mut each: impl FnMut(&mut Self, &Event)) -> io::Result<bool> {
+        let Some(mut events) = self.events.take() else { return Ok(false) };
+        let polled = loop {
+            match self.poll.get_mut().poll(&mut events, Some(Duration::ZERO)) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                polled => break polled,
+            }
+        };
+        let is_full = polled.is_ok() && is_full(&events);
+        if polled.is_ok() {
+            for event in &events {
+                each(self, event);
+            }
+        }
+        self.events = Some(events);
+        polled.map(|()| is_full)
+    }
+
+    fn event(&mut self, event: &Event) {
+        let token = event.token().0;
+        if token >= LINGER_TOKENS {
+            let mut space = std::mem::take(&mut self.space);
+            self.linger.readable(token, &mut space);
+            self.space = space;
+            return;
+        }
+        if token >= LISTENER_TOKENS {
+            return self.acceptor.readable(token - LISTENER_TOKENS);
+        }
+        let take = if self.is_late() { Take::Mark } else { Take::Read };
+        self.ready(event, take);
+    }
+
+    /// A connection can be read or written.
+    fn ready(&mut self, event: &Event, take: Take) {
+        let Some(id) = self.world.id_at(event.token().0) else { return };
+        let Some(slot) = self.world.slot(id) else { return };
+        slot.read_closed |= event.is_read_closed();
+        let waits = slot.queued_bytes() > 0;
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            match take {
+                Take::Read => self.read(id),
+                Take::Mark => self.world.leave_unread(id),
+            }
+        }
+        if waits && event.is_writable() {
+            self.world.flush(id);
+            self.settle(None);
+        }
+    }
+
+    /// Looks without reading: who has something is marked, and not judged before it was read (R11).
+    fn glance(&mut self) -> io::Result<()> {
+        let rounds_max = 2 + self.world.slots.len() / 512;
+        for _ in 0..rounds_max {
+            if !self.look(Self::mark)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, event: &Event) {
+        if event.token().0 >= LISTENER_TOKENS {
+            self.event(event);
+        } else {
+            self.ready(event, Take::Mark);
+        }
+    }
+
+    // Time.
+
+    /// Advances time, with a look at the sockets between the portions.
+    fn advance(&mut self) -> io::Result<Next> {
+        for portion in 0..ADVANCES_PER_TURN {
+            let now = self.world.clock.monotonic();
+            if portion > 0 || now.since(self.world.now.at) > LOOK_AGE_MAX {
+                self.world.tick_clock();
+                self.glance()?;
+            }
+            let next = self.world.advance(ADVANCE_BUDGET);
+            self.settle(None);
+            if next != Next::Again {
+                // What was written since has a deadline of its own, which may be the earliest.
+                return Ok(self.world.hub.next_due());
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    fn expire(&mut self) -> Instant {
+        let assembly = self.world.expire_assembly();
+        self.settle(None);
+        assembly.min(self.linger.expire(self.world.now.at))
+    }
+
+    // New connections.
+
+    /// Accepts some. Returns whether there may be more.
+    fn accept(&mut self) -> bool {
+        let now = self.world.now.at;
+        if !self.acceptor.is_ready(now) {
+            return false;
+        }
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.acceptor.accept(now) {
+                Accepted::Connection(stream, peer) => self.accepted(stream, peer),
+                Accepted::Nothing => {}
+                Accepted::Drained => return false,
+                Accepted::Exhausted => {
+                    let stats = &self.world.shared.stats;
+                    stats.accept_errors.add(1);
+                    stats.refuse(Refusal::Descriptors);
+                    tracing::warn!(target: "wsbeat", "no descriptor left for another connection: waiting");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn accept_due(&self) -> Instant {
+        if self.acceptor.is_ready(Instant::NEVER) { self.acceptor.resume_at } else { Instant::NEVER }
+    }
+
+    // Commands.
+
+    /// Does what handles asked for, for a bounded time. Returns whether there is more.
+    fn commands(&mut self) -> bool {
+        if self.commands.is_empty() {
+            self.world.shared.take_commands(&mut self.commands);
+        }
+        let until = self.world.now.at.after(COMMANDS_MAX);
+        while let Some(command) = self.commands.pop_front() {
+            self.command(command);
+            self.settle(None);
+            if self.world.clock.monotonic() > until {
+                break;
+            }
+        }
+        !self.commands.is_empty()
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            // What is refused for want of room is counted where it is refused.
+            Command::Send(id, frame) if self.knows(id) => drop(self.world.send_frame(id, &frame)),
+            Command::Ping(id, payload) if self.knows(id) => drop(self.world.ping(id, &payload)),
+            Command::Close(id, reason) if self.knows(id) => self.world.close(id, &reason),
+            Command::Send(..) | Command::Ping(..) | Command::Close(..) => {}
+            Command::Broadcast(frame) => {
+                self.world.broadcast_frame(&frame);
+            }
+            Command::Policy(policy) => self.world.set_policy(*policy),
+            // Whoever asked may have gone.
+            Command::Stats(asker) => drop(asker.send(Box::new(self.world.hub.stats().clone()))),
+        }
+    }
+
+    /// Whether a command's connection is open still; counts where not.
+    fn knows(&mut self, id: ConnId) -> bool {
+        let is_open = self.world.stage(id) == Some(Stage::Open);
+        if !is_open {
+            self.world.shared.stats.commands_unknown.add(1);
+        }
+        is_open
+    }
+
+    // The end.
+
+    /// Moves a drain on. Returns how it all ended, once it has.
+    fn drain_on(&mut self) -> Option<Ending> {
+        match self.world.shared.stop() {
+            Stop::Running => return None,
+            Stop::Draining => {}
+            Stop::Now | Stop::Stopped => return Some(Ending::Shutdown),
+        }
+        if self.drain.is_none() {
+            self.begin_drain();
+        }
+        let now = self.world.now.at;
+        while self.drain.as_ref().is_some_and(|d| d.due() <= now) {
+            let Some(id) = self.drain.as_mut().and_then(|d| d.left.pop_front()) else { break };
+            self.drain_one(id);
+        }
+        if self.world.hub.is_empty() {
+            return Some(Ending::Drained);
+        }
+        self.drain.as_ref().is_some_and(|d| d.ends <= now).then_some(Ending::TimeUp)
+    }
+
+    fn begin_drain(&mut self) {
+        self.acceptor.close();
+        let mut left: Vec<ConnId> = self.world.hub.ids().collect();
+        for i in (1..left.len()).rev() {
+            left.swap(i, self.rng.below(i as u64 + 1) as usize);
+        }
+        let (began, time) = (self.world.now.at, Span::from(self.drain_time));
+        self.drain = Some(Drain { total: left.len() as u64, left: left.into(), began, spread: time.part(2), ends: began.after(time) });
+    }
+
+    fn drain_one(&mut self, id: ConnId) {
+        if self.world.stage(id) == Some(Stage::Handshake) {
+            self.refuse(id, Refusal::Draining, "the server is shutting down");
+        } else {
+            self.world.input(id, Input::Drain);
+        }
+        self.settle(None);
+    }
+
+    fn drain_due(&self) -> Instant {
+        self.drain.as_ref().map_or(Instant::NEVER, |d| d.due().min(d.ends))
+    }
+
+    /// Drops every connection; the handler hears of each. Returns how many there were.
+    pub(super) fn drop_all(&mut self) -> u64 {
+        self.acceptor.close();
+        let mut dropped = 0;
+        for index in 0..self.world.slots.len() {
+            let Some(id) = self.world.id_at(index) else { continue };
+            dropped += 1;
+            self.world.input(id, Input::Lost);
+            self.settle(None);
+        }
+        dropped
+    }
+}
+
+impl Drain {
+    /// When the next one is to be told: the k-th of n after k/n of the spread.
+    fn due(&self) -> Instant {
+        let told = self.total - self.left.len() as u64;
+        if self.left.is_empty() {
+            return Instant::NEVER;
+        }
+        self.began.after(self.spread.part(self.total).times(told))
+    }
+}
+
+impl World {
+    /// Sees to it that a connection is read again, where something is there to be read; it is not judged before.
+    pub(super) fn leave_unread(&mut self, id: ConnId) {
+        let Some(slot) = self.slot(id).filter(|slot| !slot.unread && !slot.broken) else { return };
+        // Whoever is marked must have bytes: only bytes lift the mark.
+        let has_bytes = match slot.stream.peek(&mut [0]) {
+            Ok(n) => n > 0,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+            Err(_) => false,
+        };
+        slot.unread = true;
+        self.unread.push_back(id);
+        if has_bytes {
+            self.input(id, Input::Unread);
+        }
+    }
+}
+
+/// Whether the kernel had as many events as fit.
+fn is_full(events: &Events) -> bool {
+    events.iter().count() >= events.capacity()
+}
