@@ -19,5 +19,7 @@ mod rtt;
 pub mod sim;
 pub mod stats;
 pub mod time;
+#[cfg(feature = "codec")]
+pub mod trace;
 mod verdict;
 pub mod wheel;

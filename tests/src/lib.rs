@@ -4,6 +4,7 @@ pub mod arbitrary;
 pub mod drive;
 pub mod net;
 pub mod peers;
+pub mod trace;
 pub mod raw;
 pub mod serving;
 

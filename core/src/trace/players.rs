@@ -1,0 +1,110 @@
+//! The connections of a replay by their numbers.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::conn_of;
+use super::line::{Body, Line, Which};
+use crate::event::{Action, ConnId, Input, Payload, Token};
+use crate::time::Instant;
+
+/// All connections that there were.
+#[derive(Debug, Default)]
+pub(super) struct Players {
+    all: BTreeMap<u64, Player>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Player {
+    pub(super) id: ConnId,
+    pub(super) has_ended: bool,
+    /// Our pings, oldest first; forgotten at the end.
+    pub(super) pings: Vec<Payload>,
+    heartbeat: Option<Token>,
+}
+
+impl Players {
+    pub(super) fn add(&mut self, id: ConnId) {
+        self.all.insert(conn_of(id), Player { id, has_ended: false, pings: Vec::new(), heartbeat: None });
+    }
+
+    pub(super) fn get(&self, conn: u64) -> Option<&Player> {
+        self.all.get(&conn)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The connection has ended: nothing follows.
+    pub(super) fn end(&mut self, conn: u64) {
+        if let Some(player) = self.all.get_mut(&conn) {
+            (player.has_ended, player.pings) = (true, Vec::new());
+        }
+    }
+
+    /// Remembers what was sent. Gives the number of a ping.
+    pub(super) fn note(&mut self, id: ConnId, action: &Action) -> usize {
+        let Some(player) = self.all.get_mut(&conn_of(id)) else { return 0 };
+        match action {
+            Action::Ping(payload) => player.pings.push(*payload),
+            Action::Heartbeat(token) => player.heartbeat = Some(*token),
+            _ => {}
+        }
+        player.pings.len()
+    }
+}
+
+impl Player {
+    /// The payload of our ping number `k`.
+    pub(super) fn ping(&self, k: u64) -> Option<Payload> {
+        self.pings.get(usize::try_from(k.checked_sub(1)?).ok()?).copied()
+    }
+
+    /// What was written, where a line names it by its token. Only the newest of either kind can still be unwritten.
+    pub(super) fn written(&self, token: Token) -> Input {
+        match self.pings.last() {
+            Some(payload) if payload.token() == token && self.heartbeat != Some(token) => Input::PingFlushed(*payload),
+            _ => Input::HeartbeatFlushed(token),
+        }
+    }
+}
+
+/// When pings and heartbeats are written that have a `flushed` line, where those without one are written at once.
+#[derive(Debug, Default)]
+pub(super) struct Writing {
+    nth: BTreeMap<(u64, u64), Instant>,
+    tokens: BTreeMap<(u64, Token), Instant>,
+}
+
+impl Writing {
+    pub(super) fn planned(lines: &[Line]) -> Self {
+        let mut planned = Writing::default();
+        for line in lines {
+            let conn = line.conn.unwrap_or(1);
+            match line.body {
+                Body::Flushed(Which::Nth(k)) => planned.nth.entry((conn, k)).or_insert(line.at),
+                Body::Flushed(Which::Token(token)) => planned.tokens.entry((conn, token)).or_insert(line.at),
+                Body::Flushed(Which::Payload(payload)) => planned.tokens.entry((conn, payload.token())).or_insert(line.at),
+                _ => continue,
+            };
+        }
+        planned
+    }
+
+    /// The news that what `action` sends at `now` is written, where it is at once. `k` is the number of the ping.
+    pub(super) fn at_once(&self, now: Instant, id: ConnId, action: &Action, k: usize) -> Option<Input> {
+        let conn = conn_of(id);
+        let (token, nth, news) = match *action {
+            Action::Ping(payload) => {
+                let nth = self.nth.get(&(conn, u64::try_from(k).unwrap_or(u64::MAX)));
+                (payload.token(), nth, Input::PingFlushed(payload))
+            }
+            Action::Heartbeat(token) => (token, None, Input::HeartbeatFlushed(token)),
+            _ => return None,
+        };
+        let planned = nth.or_else(|| self.tokens.get(&(conn, token)));
+        planned.is_none_or(|at| *at <= now).then_some(news)
+    }
+}
