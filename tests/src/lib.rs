@@ -4,9 +4,9 @@ pub mod arbitrary;
 pub mod drive;
 pub mod net;
 pub mod peers;
-pub mod trace;
 pub mod raw;
 pub mod serving;
+pub mod trace;
 
 /// The examples of the readme are compiled, and the one that needs no network runs.
 #[cfg(doctest)]

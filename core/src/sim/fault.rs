@@ -17,7 +17,7 @@ macro_rules! faults {
 
         impl Fault {
             /// Every kind.
-            pub const ALL: [Fault; [$($ppm),+].len()] = [$(Fault::$name),+];
+            pub const ALL: [Fault; [$($text),+].len()] = [$(Fault::$name),+];
             /// How many there are.
             pub const COUNT: usize = Fault::ALL.len();
 
@@ -94,7 +94,7 @@ faults! {
     SlotReuse = "slot-reuse", 200_000;
     /// The server drains in the middle.
     Drain = "drain", 10_000;
-    /// Every fourth connection is lost at once and comes back within 100 ms.
+    /// Every fourth connection is lost at once and comes back within a second.
     ReconnectStorm = "reconnect-storm", 20_000;
 }
 

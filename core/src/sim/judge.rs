@@ -19,6 +19,7 @@ use pings::PingWatch;
 
 /// Law 2: no step of one connection takes more actions.
 const ACTIONS_MAX: u32 = 4;
+const LATE: &str = "law 13: its time was over, and it was not given up";
 /// How many breaches are told in full.
 const BREACHES_MAX: usize = 16;
 
@@ -139,8 +140,9 @@ impl Judge {
             pings: PingWatch::NEW,
             beats: BeatWatch::opened(self.now),
         };
+        let next = self.watched.len();
         match self.watched.get_mut(id.index as usize) {
-            None if id.index as usize == self.watched.len() => self.watched.push(new),
+            None if id.index as usize == next => self.watched.push(new),
             Some(old) if old.phase == Phase::Ended => *old = new,
             _ => self.breach(number(id), "a slot was given away that was not free"),
         }
@@ -197,6 +199,11 @@ impl Judge {
         (self.quiet, self.late, self.ticked) = (true, Span::ZERO, self.now);
     }
 
+    /// The hub was asked for its next deadline after inputs.
+    pub(super) fn asked(&mut self, promised: Instant) {
+        (self.promised, self.quiet) = (promised, true);
+    }
+
     /// Something came out.
     pub(super) fn action(&mut self, id: ConnId, action: &Action) {
         self.count_action(id);
@@ -205,6 +212,9 @@ impl Judge {
         };
         if self.step.input.is_none() && self.quiet && self.now < self.promised {
             self.breach(number(id), "law 4: a tick before the deadline did something");
+        }
+        if self.step.input.is_none() && self.now > rules::ends_by(&self.policy, &watched).after(self.late) {
+            self.breach(number(id), LATE);
         }
         if watched.phase != Phase::Open && !matches!(action, Action::Abort(_)) {
             return self.breach(number(id), "R3: something is sent on a connection that is not open");
@@ -268,15 +278,11 @@ impl Judge {
 
     /// Looks at every connection: who had to be given up by the last tick, and was not?
     pub(super) fn sweep(&mut self) {
-        // A tick is under way, or was late and is looked at when it is done.
-        if !self.quiet {
-            return;
-        }
         for index in 0..self.watched.len() {
             let watched = &self.watched[index];
             if self.overdue(watched) {
                 let id = ConnId { index: u32::try_from(index).unwrap_or(u32::MAX), generation: watched.generation };
-                self.breach(number(id), "law 13: its time is over, and it was not given up");
+                self.breach(number(id), LATE);
             }
         }
     }
@@ -331,6 +337,7 @@ impl Judge {
         rules::wrong_abort(&self.policy, watched, verdict, &self.step, self.now)
     }
 
+    /// Whether the last tick that left nothing due came after its end.
     fn overdue(&self, watched: &Watched) -> bool {
         rules::ends_by(&self.policy, watched) < self.ticked
     }

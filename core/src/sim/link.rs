@@ -11,17 +11,16 @@ const LOSSES_MAX: u32 = 6;
 
 /// How long a message takes one way: evenly between `mid - spread` and `mid + spread`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latency {
+pub(super) struct Latency {
     /// The middle.
-    pub mid: Span,
+    pub(super) mid: Span,
     /// How far it varies either way; more than the middle counts as the middle.
-    pub spread: Span,
+    pub(super) spread: Span,
 }
 
 impl Latency {
     /// From the middle and how far it varies.
-    #[must_use]
-    pub const fn new(mid: Span, spread: Span) -> Self {
+    pub(super) const fn new(mid: Span, spread: Span) -> Self {
         Latency { mid, spread }
     }
 

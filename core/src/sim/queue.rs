@@ -11,8 +11,6 @@ use crate::time::Instant;
 pub(super) enum What {
     /// A client connects.
     Connects,
-    /// Its upgrade is complete.
-    Opened,
     /// A peer that asks does.
     Asks,
     /// A ping was written.

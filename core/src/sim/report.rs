@@ -76,7 +76,14 @@ impl Report {
 /// The summary, a line for each thing.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {}: {} connections, {:?}, {} connection-hours", self.seed, self.connections, self.length, self.connection_hours())?;
+        writeln!(
+            f,
+            "seed {}: {} connections, {:?}, {} connection-hours",
+            self.seed,
+            self.connections,
+            self.length,
+            self.connection_hours()
+        )?;
         writeln!(f, "opened {}, open at the end {}", self.opened, self.open_at_end)?;
         writeln!(f, "events {}: {} inputs, {} actions, {} ticks", self.events(), self.inputs, self.actions, self.ticks)?;
         let (pings, beats) = (self.stats.get(Counter::PingsSent), self.stats.get(Counter::HeartbeatsSent));

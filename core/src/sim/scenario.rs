@@ -27,7 +27,10 @@ pub enum What {
     /// An action came out.
     Action(Action),
     /// The hub was given a tick.
-    Tick,
+    Tick {
+        /// How many connections it might visit.
+        budget: u32,
+    },
 }
 
 /// Something that went in or came out, when, and of which connection.

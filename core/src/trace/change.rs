@@ -52,9 +52,9 @@ fn dialect(fields: &Fields) -> Result<Option<Option<Dialect>>, TraceError> {
     let Some(toml) = fields.text("dialect_toml")? else {
         let preset = Dialect::preset(id).cloned();
         let known = || Dialect::presets().iter().map(Dialect::id).collect::<Vec<_>>().join(", ");
-        return preset.map(|d| Some(Some(d))).ok_or_else(|| {
-            fields.error("dialect", format!("no such dialect: give dialect_toml as well, or one of none, {}", known()))
-        });
+        return preset
+            .map(|d| Some(Some(d)))
+            .ok_or_else(|| fields.error("dialect", format!("no such dialect: give dialect_toml as well, or one of none, {}", known())));
     };
     let loaded = Dialect::load(toml).map_err(|e| TraceError::new(fields.line, "dialect_toml", "", e))?;
     let found = loaded.into_iter().find(|d| d.id() == id);

@@ -111,7 +111,9 @@ impl fmt::Display for Done<'_> {
                 None => write!(f, "close {verdict}"),
             },
             Action::Abort(verdict) => write!(f, "abort {verdict}"),
-            Action::Note(Note::Stalled { lateness }) => write!(f, "note stalled: a tick came {} s late, nobody was judged", Seconds(lateness)),
+            Action::Note(Note::Stalled { lateness }) => {
+                write!(f, "note stalled: a tick came {} s late, nobody was judged", Seconds(lateness))
+            }
             Action::Note(Note::Clamped { from, to }) => {
                 write!(f, "note clamped: a ping_timeout of {} s is cut to the interval, {} s", Seconds(from), Seconds(to))
             }

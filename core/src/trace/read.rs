@@ -98,9 +98,8 @@ impl<'t> Reader<'t> {
         if line.len() > max {
             return Err(TraceError::new(number, "", "", format!("a line has at most {max} bytes, not {}", line.len())));
         }
-        let text = core::str::from_utf8(line).map_err(|e| {
-            TraceError::new(number, "", "", format!("no UTF-8 after {} bytes", e.valid_up_to()))
-        })?;
+        let text =
+            core::str::from_utf8(line).map_err(|e| TraceError::new(number, "", "", format!("no UTF-8 after {} bytes", e.valid_up_to())))?;
         Ok(Some(text.trim()).filter(|text| !text.is_empty()))
     }
 

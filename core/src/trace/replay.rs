@@ -180,9 +180,8 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
         }
         self.hub.number_next(u32::try_from(conn - 1).unwrap_or(u32::MAX));
         let accepted = self.hub.accept(self.wall.now(self.now), self.policy);
-        let id = accepted.map_err(|full| {
-            TraceError::new(line.number, "conn", conn, format!("at most {} connections at once", full.connections_max))
-        })?;
+        let id = accepted
+            .map_err(|full| TraceError::new(line.number, "conn", conn, format!("at most {} connections at once", full.connections_max)))?;
         self.players.add(id);
         Ok(())
     }
@@ -196,9 +195,7 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
     /// The connection of this number, which may still open.
     fn live(&self, line: &Line, conn: u64) -> Result<ConnId, TraceError> {
         match self.players.get(conn) {
-            Some(player) if player.has_ended => {
-                Err(TraceError::new(line.number, "conn", conn, "has ended: a number names one connection"))
-            }
+            Some(player) if player.has_ended => Err(TraceError::new(line.number, "conn", conn, "has ended: a number names one connection")),
             _ => self.known(line, conn),
         }
     }

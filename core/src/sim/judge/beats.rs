@@ -109,9 +109,12 @@ impl BeatWatch {
         self.stuck_since = now;
     }
 
-    /// What arrived lay unread for so long.
-    pub(super) fn was_unread(&mut self, span: Span) {
-        self.delay = self.delay.plus(span);
+    /// What arrived lay unread for so long: what ran out meanwhile runs out now.
+    pub(super) fn is_read(&mut self, ask: &Ask, now: Instant, unread: Span) {
+        self.delay = self.delay.plus(unread);
+        if let Death::Timeout(timeout) = ask.death {
+            self.oldest = self.oldest.max(now.before(timeout));
+        }
     }
 
     pub(super) fn answer(&mut self, ask: &Ask, token: Token, now: Instant) {
@@ -186,7 +189,11 @@ impl BeatWatch {
             Death::MissesBefore(misses) if has_beats(ask) => {
                 let wobble = ask.period.as_nanos() / 1_000_000 * u64::from(ask.jitter_ppm) * 2;
                 let tenth = ask.period.part(10);
-                let lost = if self.delay.plus(Span::from_nanos(wobble)) > tenth { self.delay.as_nanos() / ask.period.as_nanos().max(1) + 1 } else { 0 };
+                let lost = if self.delay.plus(Span::from_nanos(wobble)) > tenth {
+                    self.delay.as_nanos() / ask.period.as_nanos().max(1) + 1
+                } else {
+                    0
+                };
                 let periods = (u64::from(misses) + 1).saturating_add(lost);
                 self.base.after(ask.period.times(periods)).after(Span::from_nanos(wobble))
             }

@@ -57,7 +57,7 @@ impl PingWatch {
         }
         let off_grid = in_time.is_some_and(|now| {
             let gap = now.since(self.last_on_grid).as_nanos();
-            self.last_on_grid != Instant::NEVER && !gap.is_multiple_of(t.interval.as_nanos().max(1))
+            self.last_on_grid != Instant::NEVER && gap % t.interval.as_nanos().max(1) != 0
         });
         let has_grid = t.jitter_ppm == 0 && !t.only_when_idle;
         (off_grid && has_grid).then_some("pings are not an interval apart")
@@ -125,6 +125,11 @@ impl PingWatch {
             self.oldest = now;
         }
         self.wrote(now);
+    }
+
+    /// What ran out while input lay unread runs out now.
+    pub(super) fn lift(&mut self, t: &Transport, now: Instant) {
+        self.oldest = self.oldest.max(now.before(t.timeout));
     }
 
     /// Laws 11 and 12: a ping was written, and its time is over.

@@ -83,13 +83,28 @@ impl Watched {
             if frame { self.pings.frame(t) } else { self.pings.bytes(t) }
         }
         if !frame && self.unread_since != Instant::NEVER {
-            self.beats.was_unread(now.since(self.unread_since));
-            self.unread_since = Instant::NEVER;
+            self.is_read(policy, now);
         }
         let listens = policy.application.and_then(|app| app.listen);
         if listens.is_some_and(|listen| counts(listen.evidence, input)) {
             self.heard = now;
         }
+    }
+}
+
+impl Watched {
+    /// All that had arrived is read: what ran out meanwhile runs out now.
+    fn is_read(&mut self, policy: &Policy, now: Instant) {
+        if let Some(t) = strict(policy) {
+            self.pings.lift(t, now);
+        }
+        if let Some(app) = &policy.application {
+            if let Some(ask) = &app.ask {
+                self.beats.is_read(ask, now, now.since(self.unread_since));
+            }
+            self.heard = app.listen.map_or(self.heard, |listen| self.heard.max(now.before(listen.limit)));
+        }
+        self.unread_since = Instant::NEVER;
     }
 }
 
