@@ -37,6 +37,7 @@ mod plan;
 mod queue;
 mod report;
 mod scenario;
+mod way;
 mod wire;
 mod world;
 

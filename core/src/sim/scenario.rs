@@ -7,15 +7,13 @@ use super::fault::{Fault, Faults};
 use super::link::Latency;
 use super::plan::{Freeze, Plan};
 use super::report::Report;
+use super::way::THINK_MAX;
 use super::wire::{Detail, Wire};
 use super::world::{Mutation, World};
 use crate::dialect::{Dialect, Role};
 use crate::event::{Action, Input};
 use crate::policy::Policy;
-use crate::time::{Instant, Now, Span};
-
-/// How long a peer thinks at most before it answers.
-pub(super) const THINK_MAX: Span = Span::from_millis(2);
+use crate::time::{Instant, Now};
 
 /// Something that went in or came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
