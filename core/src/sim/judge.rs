@@ -153,8 +153,8 @@ impl Judge {
         self.now = self.now.max(at);
     }
 
-    fn live(&self, id: ConnId) -> Option<Watched> {
-        self.watched.get(id.index as usize).copied().filter(|w| w.generation == id.generation && w.phase != Phase::Ended)
+    fn live(&self, id: ConnId) -> Option<&Watched> {
+        self.watched.get(id.index as usize).filter(|w| w.generation == id.generation && w.phase != Phase::Ended)
     }
 
     /// An input is about to be put in.
@@ -210,18 +210,19 @@ impl Judge {
         let Some(watched) = self.live(id) else {
             return self.breach(number(id), "law 6: an action of a connection that had ended");
         };
+        let (phase, ends_by) = (watched.phase, rules::ends_by(&self.policy, watched));
         if self.step.input.is_none() && self.quiet && self.now < self.promised {
             self.breach(number(id), "law 4: a tick before the deadline did something");
         }
-        if self.step.input.is_none() && self.now > rules::ends_by(&self.policy, &watched).after(self.late) {
+        if self.step.input.is_none() && self.now > ends_by.after(self.late) {
             self.breach(number(id), LATE);
         }
-        if watched.phase != Phase::Open && !matches!(action, Action::Abort(_)) {
+        if phase != Phase::Open && !matches!(action, Action::Abort(_)) {
             return self.breach(number(id), "R3: something is sent on a connection that is not open");
         }
         match action {
-            Action::Ping(payload) => self.watch(id, |w, judge| judge.ping_sent(w, *payload)),
-            Action::Heartbeat(token) => self.watch(id, |w, judge| judge.heartbeat_sent(w, *token)),
+            Action::Ping(payload) => self.watch(id, |w, step, seen| seen.ping(w, step, *payload)),
+            Action::Heartbeat(token) => self.watch(id, |w, step, seen| seen.heartbeat(w, step, *token)),
             Action::Answer(token) => {
                 self.step.answered = self.step.input == Some(Input::Heartbeat(*token));
                 if !self.step.answered {
@@ -229,12 +230,12 @@ impl Judge {
                 }
             }
             Action::Close(verdict) => {
-                self.accuse(id, self.wrong_verdict(&watched, verdict));
+                self.accuse(id, self.live(id).and_then(|watched| self.wrong_verdict(watched, verdict)));
                 let echo = verdict.kind == VerdictKind::PeerClosed;
                 self.goes(id, if echo { Phase::Echoed } else { Phase::Closing });
             }
             Action::Abort(verdict) => {
-                self.accuse(id, self.wrong_abort(&watched, verdict));
+                self.accuse(id, self.live(id).and_then(|watched| self.wrong_abort(watched, verdict)));
                 self.goes(id, Phase::Ended);
             }
             Action::Note(Note::Stalled { lateness }) => self.stalled(id, *lateness),
@@ -258,14 +259,12 @@ impl Judge {
         }
     }
 
-    fn watch(&mut self, id: ConnId, f: impl FnOnce(&mut Watched, &Judge) -> Option<&'static str>) {
-        let Some(mut watched) = self.live(id) else {
+    fn watch(&mut self, id: ConnId, f: impl FnOnce(&mut Watched, &Step, Seen<'_>) -> Option<&'static str>) {
+        let seen = Seen { policy: &self.policy, now: self.now, late: self.late };
+        let Some(watched) = self.watched.get_mut(id.index as usize) else {
             return;
         };
-        let wrong = f(&mut watched, self);
-        if let Some(place) = self.watched.get_mut(id.index as usize) {
-            *place = watched;
-        }
+        let wrong = f(watched, &self.step, seen);
         self.accuse(id, wrong);
     }
 
@@ -293,19 +292,29 @@ pub(super) const fn number(id: ConnId) -> u64 {
     id.generation as u64 + 1
 }
 
-impl Judge {
-    fn ping_sent(&self, watched: &mut Watched, payload: crate::event::Payload) -> Option<&'static str> {
-        let t = rules::strict(&self.policy)?;
-        let in_time = (self.late == Span::ZERO && self.step.stalled == Span::ZERO).then_some(self.now);
+/// What every rule may look at.
+#[derive(Clone, Copy, Debug)]
+struct Seen<'a> {
+    policy: &'a Policy,
+    now: Instant,
+    late: Span,
+}
+
+impl Seen<'_> {
+    fn ping(self, watched: &mut Watched, step: &Step, payload: crate::event::Payload) -> Option<&'static str> {
+        let t = rules::strict(self.policy)?;
+        let in_time = (self.late == Span::ZERO && step.stalled == Span::ZERO).then_some(self.now);
         watched.pings.sent(t, payload, self.now, in_time)
     }
 
-    fn heartbeat_sent(&self, watched: &mut Watched, token: crate::event::Token) -> Option<&'static str> {
+    fn heartbeat(self, watched: &mut Watched, step: &Step, token: crate::event::Token) -> Option<&'static str> {
         let ask = self.policy.application.as_ref()?.ask.as_ref()?;
-        let rebased = self.step.stalled > rules::application_stall_after(&self.policy);
+        let rebased = step.stalled > rules::application_stall_after(self.policy);
         watched.beats.sent(ask, token, self.now, self.late, rebased)
     }
+}
 
+impl Judge {
     /// R5: nobody is judged on a plane that slept, and what is unanswered there starts anew.
     fn stalled(&mut self, id: ConnId, lateness: Span) {
         self.step.stalled = lateness;
@@ -314,13 +323,13 @@ impl Judge {
         if !(transport || application) || lateness > self.late {
             self.breach(number(id), "R5: a stall is noted, and the tick came in time");
         }
-        self.watch(id, |watched, judge| {
+        self.watch(id, |watched, _, seen| {
             if transport {
-                watched.pings.rebase(judge.now);
+                watched.pings.rebase(seen.now);
             }
             if application {
-                watched.beats.rebase(judge.now);
-                watched.heard = judge.now;
+                watched.beats.rebase(seen.now);
+                watched.heard = seen.now;
             }
             None
         });
