@@ -1,4 +1,5 @@
 //! `wsbeat simulate`, run for real.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 
