@@ -102,6 +102,16 @@ fn a_network_slower_than_the_policy_kills_the_living_and_the_report_says_so() {
     assert!(report.false_kills >= 10, "{report}");
 }
 
+#[test]
+fn a_host_that_sleeps_gives_up_nobody_who_spoke_meanwhile() {
+    for role in [Role::Server, Role::Client] {
+        let asleep = dialect("htx-spot-v1", role).connections(50).fault(Fault::HostStall, 200_000).run(MINUTE * 60);
+        assert_lawful(&asleep);
+        assert!(asleep.faults.get(Fault::HostStall) > 10, "{asleep}");
+        assert_eq!(asleep.false_kills, 0, "{asleep}");
+    }
+}
+
 // The judge can fail.
 
 fn first_breach(report: &Report) -> &'static str {

@@ -158,8 +158,8 @@ impl Outside<'_> {
         }
     }
 
-    /// A peer that asks does, and will again.
-    pub(super) fn peer_asks(&mut self, client: u32, id: ConnId) {
+    /// A peer that asks does, at `now`, and will again. Its time goes on while the host sleeps.
+    pub(super) fn peer_asks(&mut self, client: u32, id: ConnId, now: Instant) {
         let Some(period) = self.plan.peer_period else {
             return;
         };
@@ -167,7 +167,6 @@ impl Outside<'_> {
         let Some(read) = self.wire.heartbeat(token, self.now.wall_ms) else {
             return self.judge.found(id, "a heartbeat of the peer's does not survive its bytes");
         };
-        let now = self.now.at;
         if self.clients.get(client).is_none_or(|c| c.dies_at <= now) {
             return;
         }

@@ -180,7 +180,7 @@ impl<'a> World<'a> {
         }
         match event.what {
             What::Connects => self.connect(event.client),
-            What::Asks => self.out.peer_asks(event.client, id),
+            What::Asks => self.out.peer_asks(event.client, id, event.at),
             What::PingWritten(payload) => self.written(id, Input::PingFlushed(payload)),
             What::HeartbeatWritten(token) => self.written(id, Input::HeartbeatFlushed(token)),
             What::Progress => self.put(id, Input::Wrote(1)),
