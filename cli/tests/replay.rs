@@ -1,5 +1,7 @@
 //! `wsbeat replay`, run for real.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod common;
 
 use common::{Ended, run};

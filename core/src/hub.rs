@@ -179,10 +179,8 @@ impl Hub {
         Ok(ConnId { index: slot, generation })
     }
 
-    /// Gives the next connection this generation, from which its chance comes, and counts on from there.
-    ///
-    /// For replays, whose connections have the generations that were recorded. A generation that is given twice may make
-    /// a stale id name a later connection.
+    /// Gives the next connection this generation, from which its chance comes, and counts on: for replays. A generation that
+    /// is given twice may make a stale id name a later connection.
     pub const fn number_next(&mut self, generation: u32) {
         self.opened = generation;
     }

@@ -1,5 +1,5 @@
 //! The shells of wsbeat on tokio.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod client;
 pub mod clock;

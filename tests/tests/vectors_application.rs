@@ -110,7 +110,8 @@ fn spread_beats_begin_within_a_period_and_differ_from_connection_to_connection()
     }
     firsts.sort();
     firsts.dedup();
-    assert!(firsts.len() > 290);
+    // 300 draws from 256 slots: about 177 of them are taken.
+    assert!(firsts.len() > 150, "{}", firsts.len());
 }
 
 #[test]

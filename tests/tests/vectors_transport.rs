@@ -128,7 +128,8 @@ fn strict_draws_the_first_ping_from_the_second_half_of_the_interval() {
     }
     seen.sort();
     seen.dedup();
-    assert!(seen.len() > 490);
+    // 128 slots lie in that half: of 500 draws nearly every one takes some.
+    assert!(seen.len() > 115, "{}", seen.len());
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! The application plane: heartbeats that we send, and what answers them.
 
 use super::beats::{Beats, next_token};
-use super::grid::{Grid, Spacing};
+use super::grid::{Grid, Spacing, slotted};
 use super::transport::known;
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Plane, Sink, Token, Verdict, VerdictKind};
 use crate::policy::{Answers, Application, Ask, Cadence, Counts, Death, Matching, Start, Timing};
 use crate::rng::Purpose;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 const RING: usize = Matching::WINDOW_MAX as usize;
 
@@ -67,8 +67,7 @@ impl Heartbeats {
             (_, Start::Ready) => return,
             (Cadence::Together, _) => together(ask, now),
             (Cadence::Spread, Start::Interval) => now.after(ask.period),
-            // A phase from (0, period].
-            (Cadence::Spread, Start::Jitter) => now.after(ask.period.minus(cx.chance.span(Purpose::FirstBeat, 0, ask.period))),
+            (Cadence::Spread, Start::Jitter) => drawn_first(ask.period, cx),
         };
         self.grid = Grid::from(first);
     }
@@ -372,6 +371,12 @@ fn limit(ask: &Ask) -> u8 {
 
 fn spacing(ask: &Ask, cx: &Ctx) -> Spacing {
     Spacing { period: ask.period, jitter_ppm: ask.jitter_ppm, chance: cx.chance }
+}
+
+/// The first heartbeat: after a phase drawn from (0, period].
+fn drawn_first(period: Span, cx: &Ctx) -> Instant {
+    let drawn = cx.now.at.after(period.minus(cx.chance.span(Purpose::FirstBeat, 0, period)));
+    slotted(drawn, cx.now.at.after(Span::from_nanos(1)), period)
 }
 
 /// The first beat of all connections after `now`: k · period, k ≥ 1, of the caller's time.

@@ -75,6 +75,22 @@ impl Grid {
     }
 }
 
+/// Into how many slots of time the points of all connections fall within an interval.
+const SLOTS: u64 = 256;
+
+/// The drawn instant `at`, moved back to the begin of its slot, or to the next where that lies before `earliest`.
+///
+/// Connections that are due in the same slot are due at the same instant: one wake-up serves them, and one token and one
+/// encoded heartbeat. Spread over 256 slots they are no herd: of 18,000 connections 70 at once, a third of a millisecond of work.
+pub(super) fn slotted(at: Instant, earliest: Instant, interval: Span) -> Instant {
+    let step = interval.part(SLOTS);
+    if step == Span::ZERO {
+        return at;
+    }
+    let begin = at.before(Span::from_nanos(at.as_nanos() % step.as_nanos()));
+    if begin < earliest { begin.after(step) } else { begin }
+}
+
 /// How far a point may move either way.
 fn jitter(spacing: Spacing) -> Span {
     let nanos = u128::from(spacing.period.as_nanos()) * u128::from(spacing.jitter_ppm) / 1_000_000;
@@ -117,6 +133,18 @@ mod tests {
         grid.pass(spacing(0), Instant::from_secs(15));
         grid.rebase(Spacing { period: Span::from_secs(7), ..spacing(0) }, Instant::from_secs(20));
         assert_eq!(grid.point(), Instant::from_secs(22));
+    }
+
+    #[test]
+    fn drawn_points_fall_into_slots_and_never_before_the_earliest() {
+        let (interval, step) = (Span::from_secs(20), 78_125_000);
+        for nanos in [0, 1, 5_000_000_000, 12_345_678_901, 19_999_999_999] {
+            let (at, earliest) = (Instant::from_nanos(7 + nanos), Instant::from_nanos(7));
+            let slotted = slotted(at, earliest, interval);
+            assert_eq!(slotted.as_nanos() % step, 0);
+            assert!(slotted >= earliest && slotted <= at.max(Instant::from_nanos(step)));
+        }
+        assert_eq!(slotted(Instant::from_nanos(3), Instant::ZERO, Span::from_nanos(9)), Instant::from_nanos(3));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The transport plane: what all profiles share, and the way to the rules of each.
 
-use super::grid::{Grid, Spacing};
+use super::grid::{Grid, Spacing, slotted};
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Payload, Plane, Sink, Token, Verdict, VerdictKind};
 use crate::policy::{Profile, Transport};
 use crate::rng::Purpose;
 use crate::rtt::Rtt;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// How many pings are remembered, and may be undischarged at once.
 pub(super) const PINGS_MAX: u8 = 4;
@@ -73,11 +73,9 @@ impl Pings {
 
     /// The plane starts.
     pub(super) fn start<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
-        let first = match t.profile {
-            Profile::Strict => cx.now.at.after(t.first.unwrap_or_else(|| {
-                let half = t.interval.part(2);
-                half.plus(cx.chance.span(Purpose::FirstPing, 0, t.interval.minus(half)))
-            })),
+        let first = match (t.profile, t.first) {
+            (Profile::Strict, None) => drawn_first(t.interval, cx),
+            (Profile::Strict, Some(first)) => cx.now.at.after(first),
             _ => cx.now.at.after(t.interval),
         };
         // The numbers of pings go on, so that no payload is ever used twice.
@@ -285,6 +283,13 @@ pub(super) struct Facts {
     pub(super) unanswered: u32,
     pub(super) written: Instant,
     pub(super) deadline: Instant,
+}
+
+/// The first ping: drawn from [interval/2, interval) after now.
+fn drawn_first(interval: Span, cx: &Ctx) -> Instant {
+    let earliest = cx.now.at.after(interval.part(2));
+    let drawn = earliest.after(cx.chance.span(Purpose::FirstPing, 0, interval.minus(interval.part(2))));
+    slotted(drawn, earliest, interval)
 }
 
 /// The payload of ping `number`.

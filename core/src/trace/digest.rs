@@ -18,7 +18,7 @@ use crate::time::Instant;
 ///
 /// let mut digest = Digest::default();
 /// digest.action(Instant::from_secs(5), 1, &Action::Deliver);
-/// assert_eq!(digest.finish(), "1d1c0ed2a2a8d4dcc1f0a5d5b1bd0a35");
+/// assert_eq!(digest.finish(), "1fc30ae479754e2cfb47227066132645");
 /// ```
 #[derive(Clone, Default)]
 pub struct Digest(Xxh3);

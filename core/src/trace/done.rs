@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::text::push_string;
-use crate::event::{Action, Note, Payload, Verdict, VerdictKind};
+use crate::event::{Action, Note, Payload, Token, Verdict, VerdictKind};
 use crate::time::{Instant, Span};
 
 /// An action with its time, its connection and its words.
@@ -104,6 +104,7 @@ impl fmt::Display for Done<'_> {
             Action::Ping(payload) => write!(f, "ping {}", payload.token().0),
             Action::UserPing => f.write_str("ping of the user's"),
             Action::Heartbeat(token) => write!(f, "heartbeat {}", token.0),
+            Action::Answer(Token(0)) => f.write_str("answer"),
             Action::Answer(token) => write!(f, "answer {}", token.0),
             Action::Deliver => f.write_str("deliver"),
             Action::Close(verdict) => match verdict.code {

@@ -12,6 +12,8 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Players {
     all: BTreeMap<u64, Player>,
+    /// The largest number of a ping that any line names: no more are remembered.
+    named_max: u64,
 }
 
 /// One connection.
@@ -19,14 +21,26 @@ pub(super) struct Players {
 pub(super) struct Player {
     pub(super) id: ConnId,
     pub(super) has_ended: bool,
-    /// Our pings, oldest first; forgotten at the end.
-    pub(super) pings: Vec<Payload>,
+    /// How many pings we sent.
+    pub(super) sent: u64,
+    /// Those of our pings that lines may name by their numbers, oldest first; forgotten at the end.
+    pings: Vec<Payload>,
+    last_ping: Option<Payload>,
     heartbeat: Option<Token>,
 }
 
 impl Players {
+    /// No connections yet, for a trace of these lines.
+    pub(super) fn of(lines: &[Line]) -> Self {
+        let named = lines.iter().filter_map(|line| match line.body {
+            Body::Pong(Which::Nth(k)) | Body::Flushed(Which::Nth(k)) => Some(k),
+            _ => None,
+        });
+        Players { all: BTreeMap::new(), named_max: named.max().unwrap_or(0) }
+    }
+
     pub(super) fn add(&mut self, id: ConnId) {
-        self.all.insert(conn_of(id), Player { id, has_ended: false, pings: Vec::new(), heartbeat: None });
+        self.all.insert(conn_of(id), Player { id, has_ended: false, sent: 0, pings: Vec::new(), last_ping: None, heartbeat: None });
     }
 
     pub(super) fn get(&self, conn: u64) -> Option<&Player> {
@@ -45,14 +59,19 @@ impl Players {
     }
 
     /// Remembers what was sent. Gives the number of a ping.
-    pub(super) fn note(&mut self, id: ConnId, action: &Action) -> usize {
+    pub(super) fn note(&mut self, id: ConnId, action: &Action) -> u64 {
         let Some(player) = self.all.get_mut(&conn_of(id)) else { return 0 };
         match action {
-            Action::Ping(payload) => player.pings.push(*payload),
+            Action::Ping(payload) => {
+                (player.sent, player.last_ping) = (player.sent + 1, Some(*payload));
+                if player.sent <= self.named_max {
+                    player.pings.push(*payload);
+                }
+            }
             Action::Heartbeat(token) => player.heartbeat = Some(*token),
             _ => {}
         }
-        player.pings.len()
+        player.sent
     }
 }
 
@@ -64,8 +83,8 @@ impl Player {
 
     /// What was written, where a line names it by its token. Only the newest of either kind can still be unwritten.
     pub(super) fn written(&self, token: Token) -> Input {
-        match self.pings.last() {
-            Some(payload) if payload.token() == token && self.heartbeat != Some(token) => Input::PingFlushed(*payload),
+        match self.last_ping {
+            Some(payload) if payload.token() == token && self.heartbeat != Some(token) => Input::PingFlushed(payload),
             _ => Input::HeartbeatFlushed(token),
         }
     }
@@ -94,13 +113,10 @@ impl Writing {
     }
 
     /// The news that what `action` sends at `now` is written, where it is at once. `k` is the number of the ping.
-    pub(super) fn at_once(&self, now: Instant, id: ConnId, action: &Action, k: usize) -> Option<Input> {
+    pub(super) fn at_once(&self, now: Instant, id: ConnId, action: &Action, k: u64) -> Option<Input> {
         let conn = conn_of(id);
         let (token, nth, news) = match *action {
-            Action::Ping(payload) => {
-                let nth = self.nth.get(&(conn, u64::try_from(k).unwrap_or(u64::MAX)));
-                (payload.token(), nth, Input::PingFlushed(payload))
-            }
+            Action::Ping(payload) => (payload.token(), self.nth.get(&(conn, k)), Input::PingFlushed(payload)),
             Action::Heartbeat(token) => (token, None, Input::HeartbeatFlushed(token)),
             _ => return None,
         };

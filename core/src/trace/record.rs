@@ -19,10 +19,11 @@ use crate::time::{Instant, Now, Span};
 ///
 /// How to call it, in the order in which the core is called: [`start`](Recorder::start) gives the header;
 /// [`accept`](Recorder::accept) with each connection; [`input`](Recorder::input) with every input before the core takes it;
-/// [`tick`](Recorder::tick) before every [`Hub::advance`](crate::hub::Hub::advance) that may do something
-/// ([`Hub::is_due`](crate::hub::Hub::is_due)); [`reconfigure`](Recorder::reconfigure) before the policy changes; and
+/// [`tick`](Recorder::tick) before every [`Hub::advance`](crate::hub::Hub::advance), or [`idle`](Recorder::idle) where
+/// [`Hub::is_due`](crate::hub::Hub::is_due) says that it does nothing; [`reconfigure`](Recorder::reconfigure) before the policy changes; and
 /// [`action`](Recorder::action) with every action as the core gives it, before the next input. Give the `now` that the core
-/// is given. Lines are appended to `out`; who calls writes them where they belong.
+/// is given, and leave out what is about a connection that has ended. Lines are appended to `out`; who calls writes them
+/// where they belong.
 ///
 /// The words of messages, pings and closes are no inputs of the core: [`message`](Recorder::message) and
 /// [`user_ping`](Recorder::user_ping), [`user_close`](Recorder::user_close) say them just before. Who leaves
@@ -118,6 +119,12 @@ impl Recorder {
         }
         // What a server negotiates changes the policy, or is malformed, before the message itself counts.
         of == id && meant == Input::Ready && matches!(input, Input::Reconfigured | Input::Fault(Fault::Malformed))
+    }
+
+    /// The hub is told that time comes to `now`, and nothing is due: that needs no line of its own.
+    pub fn idle(&mut self, now: Now, out: &mut String) {
+        self.settle(out);
+        self.at = self.present(now).at;
     }
 
     /// Time comes to `now`: the hub visits at most `budget` connections.

@@ -83,7 +83,7 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
             header,
             hub,
             policy,
-            players: Players::default(),
+            players: Players::of(&trace.lines),
             wall: Wall::default(),
             now: Instant::ZERO,
             actions: Vec::new(),
@@ -219,7 +219,7 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
                 // Written at the instant at which it will be sent.
                 None if !is_pong && self.writing.is_some() => return Ok(()),
                 None => {
-                    let limit = format!("connection {conn} has sent {} pings so far", player.pings.len());
+                    let limit = format!("connection {conn} has sent {} pings so far", player.sent);
                     return Err(TraceError::new(line.number, "of", k, limit));
                 }
             },

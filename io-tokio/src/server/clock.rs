@@ -23,12 +23,4 @@ impl Clock {
     pub(super) fn monotonic(&self) -> Instant {
         Instant::from_nanos(u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
-
-    /// `at` as the runtime tells time.
-    pub(super) fn runtime(&self, at: Instant) -> tokio::time::Instant {
-        let since_zero = std::time::Duration::from_nanos(at.as_nanos());
-        let far = std::time::Duration::from_secs(86_400);
-        let soonest = self.zero.checked_add(since_zero).unwrap_or_else(|| StdInstant::now() + far);
-        tokio::time::Instant::from_std(soonest)
-    }
 }

@@ -1,14 +1,12 @@
 //! One driver: what it owns, and how it waits.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use mio::{Events, Poll, Registry};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::time::Sleep;
+use mio::{Events, Poll, Registry, Token, Waker};
 use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::dialect::Decoder;
 use wsbeat_core::rng::Rng;
@@ -21,7 +19,7 @@ use super::handle::{Command, Handle, Shared};
 use super::handler::Handler;
 use super::linger::Linger;
 use super::origin::Origins;
-use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, Wait};
+use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::world::World;
 use super::{Ending, Summary};
 
@@ -30,15 +28,18 @@ const SPACE_BYTES: usize = 64 << 10;
 /// The events that one look at the sockets takes at most.
 const EVENTS: usize = 1_024;
 
-/// One driver: it owns all sockets of a worker, and everything runs on the task that runs it.
+/// One driver: it owns all sockets of a worker, and everything runs on the thread that runs it.
+///
+/// The thread is its own and waits in the poll itself. Nested in a runtime by its descriptor, the poll cost two or three
+/// system calls more for each wake-up, and the runtime's timer another to wake the runtime.
 ///
 /// More workers would each have a driver of their own, with listeners of their own by `SO_REUSEPORT` and a handler of their
 /// own; nothing here is shared but what [`Shared`] holds.
 pub(super) struct Driver<H> {
     pub(super) handler: H,
     pub(super) world: World,
-    /// The poll of all sockets, nested in the runtime's by its descriptor.
-    pub(super) poll: AsyncFd<Poll>,
+    /// The poll of all sockets.
+    pub(super) poll: Poll,
     pub(super) registry: Registry,
     /// `None` while they are worked off.
     pub(super) events: Option<Events>,
@@ -49,7 +50,7 @@ pub(super) struct Driver<H> {
     pub(super) acceptor: Acceptor,
     pub(super) linger: Linger,
     pub(super) drain: Option<Drain>,
-    pub(super) drain_time: std::time::Duration,
+    pub(super) drain_time: Duration,
     pub(super) origins: Arc<Origins>,
     pub(super) page: Arc<str>,
     /// What is received, for the connection whose turn it is.
@@ -67,14 +68,15 @@ impl<H: Handler> Driver<H> {
     pub(super) fn bind(config: ServerConfig, handler: H) -> Result<(Self, Vec<SocketAddr>), BindError> {
         let policy = config.check()?;
         let limits = config.limits;
-        let shared = Arc::new(Shared::new(limits.commands_max, limits.connections_max));
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
+        let waker = Waker::new(&registry, Token(WAKE_TOKEN))?;
+        let shared = Arc::new(Shared::new(limits.commands_max, limits.connections_max, waker));
         let (acceptor, local_addrs) = Acceptor::listen(&config.listen, limits.backlog, &registry, LISTENER_TOKENS)?;
         let driver = Driver {
             handler,
             world: World::new(policy, limits, config.dialect, config.seed, shared),
-            poll: nested(poll)?,
+            poll,
             registry,
             events: Some(Events::with_capacity(EVENTS)),
             reads_until: Instant::ZERO,
@@ -99,43 +101,40 @@ impl<H: Handler> Driver<H> {
     }
 
     /// Turn after turn; between them it waits for a socket, a deadline or a command, whichever comes first.
-    pub(super) async fn run(mut self) -> Summary {
-        let shared = Arc::clone(&self.world.shared);
-        let mut sleep = pin!(tokio::time::sleep(std::time::Duration::ZERO));
+    pub(super) fn run(mut self) -> Summary {
+        let mut wait = Wait::Again;
         loop {
-            let wait = match self.turn() {
+            let turned = self.rest(wait).and_then(|()| self.turn());
+            match turned {
                 Ok(Wait::Ended(ending)) => return self.finish(ending),
-                Ok(Wait::Again) => {
-                    tokio::task::yield_now().await;
-                    continue;
-                }
-                Ok(Wait::Until(at)) => at,
+                Ok(next) => wait = next,
                 Err(error) => {
                     tracing::error!(target: "wsbeat", %error, "the sockets cannot be watched any more");
                     return self.finish(Ending::Failed);
                 }
-            };
-            self.rest(&shared, sleep.as_mut(), wait).await;
+            }
         }
     }
 
-    async fn rest(&mut self, shared: &Shared, mut sleep: std::pin::Pin<&mut Sleep>, until: Instant) {
-        let is_timed = until != Instant::NEVER;
-        if is_timed {
-            let at = self.world.clock.runtime(until);
-            if sleep.deadline() != at {
-                sleep.as_mut().reset(at);
+    /// Waits, and leaves what has happened in `events`.
+    fn rest(&mut self, wait: Wait) -> io::Result<()> {
+        let timeout = match wait {
+            Wait::Again | Wait::Ended(_) => Some(Duration::ZERO),
+            Wait::Until(Instant::NEVER) => None,
+            Wait::Until(at) => Some(at.since(self.world.clock.monotonic()).into()),
+        };
+        self.poll_events(timeout)
+    }
+
+    /// Asks the kernel once; a signal that comes between is no event.
+    pub(super) fn poll_events(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let Some(events) = &mut self.events else { return Ok(()) };
+        match self.poll.poll(events, timeout) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
             }
-        }
-        tokio::select! {
-            ready = self.poll.readable_mut() => {
-                // Cleared before the sockets are looked at: what comes after that look wakes again.
-                if let Ok(mut ready) = ready {
-                    ready.clear_ready();
-                }
-            }
-            () = sleep, if is_timed => {}
-            () = shared.wake.notified() => {}
+            polled => polled,
         }
     }
 
@@ -144,13 +143,6 @@ impl<H: Handler> Driver<H> {
         self.world.shared.set_stopped();
         Summary { opened: self.world.shared.stats.opened.get(), dropped, ending }
     }
-}
-
-/// The poll, watched by the runtime.
-#[allow(unsafe_code, reason = "the one call that tokio cannot check: see below")]
-fn nested(poll: Poll) -> std::io::Result<AsyncFd<Poll>> {
-    // SAFETY: a `Poll` owns one descriptor, opened with it, the same in every call and closed only with it; the `AsyncFd` owns the `Poll`.
-    Ok(unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) }?)
 }
 
 impl<H> std::fmt::Debug for Driver<H> {

@@ -1,11 +1,12 @@
 //! The server from elsewhere: other tasks, other threads.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
+use mio::Waker;
+use tokio::sync::oneshot;
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::ConnId;
 use wsbeat_core::policy::Policy;
@@ -54,19 +55,22 @@ pub(super) struct Shared {
     commands: Mutex<VecDeque<Command>>,
     commands_max: u32,
     stop: AtomicU8,
-    pub(super) wake: Notify,
+    waker: Waker,
+    /// The driver was woken and has not looked yet: once is enough.
+    is_woken: AtomicBool,
     pub(super) stats: ServerStats,
     /// One more than the generation of the open connection in each slot; 0 where there is none.
     live: Box<[AtomicU32]>,
 }
 
 impl Shared {
-    pub(super) fn new(commands_max: u32, connections_max: u32) -> Self {
+    pub(super) fn new(commands_max: u32, connections_max: u32, waker: Waker) -> Self {
         Shared {
             commands: Mutex::default(),
             commands_max,
             stop: AtomicU8::new(Stop::Running as u8),
-            wake: Notify::new(),
+            waker,
+            is_woken: AtomicBool::new(false),
             stats: ServerStats::default(),
             live: (0..connections_max).map(|_| AtomicU32::new(0)).collect(),
         }
@@ -84,6 +88,22 @@ impl Shared {
     fn is_live(&self, id: ConnId) -> bool {
         let mark = self.live.get(id.index as usize).map_or(0, |slot| slot.load(Ordering::Acquire));
         mark != 0 && mark == id.generation.wrapping_add(1)
+    }
+
+    fn wake(&self) {
+        if self.is_woken.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Err(error) = self.waker.wake() {
+            // It will look at its next deadline, at the latest.
+            self.is_woken.store(false, Ordering::Release);
+            tracing::error!(target: "wsbeat", %error, "the driver could not be woken");
+        }
+    }
+
+    /// The driver looks: what is asked from now on wakes it again.
+    pub(super) fn looks(&self) {
+        self.is_woken.store(false, Ordering::Release);
     }
 
     /// Swaps the waiting commands with `empty`.
@@ -112,14 +132,14 @@ impl Shared {
         }
         commands.push_back(command);
         drop(commands);
-        self.wake.notify_one();
+        self.wake();
         Ok(())
     }
 
     /// Moves the end on: `from` becomes `to`, anything else stays.
     fn stop_from(&self, from: Stop, to: Stop) -> bool {
         let moved = self.stop.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
-        self.wake.notify_one();
+        self.wake();
         moved.is_ok()
     }
 }

@@ -51,6 +51,8 @@ mod world;
 
 use std::net::SocketAddr;
 
+use tokio::sync::oneshot;
+
 pub use config::{ServerConfig, ServerLimits};
 pub use control::{CloseReason, PingPayload};
 pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, SendError};
@@ -67,6 +69,15 @@ use driver::Driver;
 pub struct Server<H> {
     driver: Driver<H>,
     local_addrs: Vec<SocketAddr>,
+}
+
+/// Ends a server whose [`run`](Server::run) is dropped.
+struct EndWithMe(Handle);
+
+impl Drop for EndWithMe {
+    fn drop(&mut self) {
+        self.0.shutdown();
+    }
 }
 
 /// What a server did, told at its end.
@@ -115,8 +126,25 @@ impl<H: Handler> Server<H> {
         self.driver.handle()
     }
 
-    /// Serves until a [`Handle`] asked for the end, and tells what was done.
+    /// Serves until a [`Handle`] asked for the end, and tells what was done. Dropped before that, it ends the server at once.
+    ///
+    /// The driver runs on a thread of its own, within the context of this runtime: callbacks may spawn tasks on it.
     pub async fn run(self) -> Summary {
-        self.driver.run().await
+        let end_with_me = EndWithMe(self.handle());
+        let (done, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        let (driver, failed) = (self.driver, Summary { opened: 0, dropped: 0, ending: Ending::Failed });
+        let thread = std::thread::Builder::new().name("wsbeat".into()).spawn(move || {
+            let _context = runtime.enter();
+            // Whoever ran the server may have gone.
+            let _ = done.send(driver.run());
+        });
+        if let Err(error) = thread {
+            tracing::error!(target: "wsbeat", %error, "no thread for the driver");
+            return failed;
+        }
+        let summary = ended.await.unwrap_or(failed);
+        drop(end_with_me);
+        summary
     }
 }

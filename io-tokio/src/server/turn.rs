@@ -24,6 +24,9 @@ pub(super) const LISTENER_TOKENS: usize = 1 << 30;
 /// Tokens from here on are lingering sockets.
 pub(super) const LINGER_TOKENS: usize = 1 << 31;
 
+/// The waker of the handles.
+pub(super) const WAKE_TOKEN: usize = usize::MAX - 1;
+
 /// How many connections are accepted before the others have their turn.
 const ACCEPTS_PER_TURN: usize = 128;
 /// How many due connections the hub visits before the sockets are looked at again.
@@ -71,6 +74,7 @@ pub(super) struct Drain {
 
 impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
+        self.world.shared.looks();
         self.world.tick_clock();
         let mut again = self.commands();
         self.inbound()?;
@@ -107,12 +111,15 @@ impl<H: Handler> Driver<H> {
             self.read(id);
         }
         // Each round reports a socket once; a socket comes again in the same turn only while its peer keeps sending.
-        let rounds_max = 2 + self.world.slots.len() / 512;
-        for _ in 0..rounds_max {
-            if !self.look(Self::event)? {
+        // The first round was asked for when the driver rested.
+        let rounds_max = 1 + self.world.slots.len() / 512;
+        for _ in 0..=rounds_max {
+            if !self.work_off(Self::event) {
                 return Ok(());
             }
+            self.poll_events(Some(Duration::ZERO))?;
         }
+        self.work_off(Self::mark);
         self.glance()
     }
 
@@ -121,27 +128,23 @@ impl<H: Handler> Driver<H> {
         self.world.clock.monotonic() > self.reads_until
     }
 
-    /// Looks at the sockets once. Returns whether there may be more than was seen.
-    fn look(&mut self, mut each: impl FnMut(&mut Self, &Event)) -> io::Result<bool> {
-        let Some(mut events) = self.events.take() else { return Ok(false) };
-        let polled = loop {
-            match self.poll.get_mut().poll(&mut events, Some(Duration::ZERO)) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                polled => break polled,
-            }
-        };
-        let is_full = polled.is_ok() && is_full(&events);
-        if polled.is_ok() {
-            for event in &events {
-                each(self, event);
-            }
+    /// Works off the events that were polled. Returns whether there may be more than fitted.
+    fn work_off(&mut self, mut each: impl FnMut(&mut Self, &Event)) -> bool {
+        let Some(mut events) = self.events.take() else { return false };
+        let is_full = is_full(&events);
+        for event in &events {
+            each(self, event);
         }
+        events.clear();
         self.events = Some(events);
-        polled.map(|()| is_full)
+        is_full
     }
 
     fn event(&mut self, event: &Event) {
         let token = event.token().0;
+        if token == WAKE_TOKEN {
+            return;
+        }
         if token >= LINGER_TOKENS {
             let mut space = std::mem::take(&mut self.space);
             self.linger.readable(token, &mut space);
@@ -177,7 +180,8 @@ impl<H: Handler> Driver<H> {
     fn glance(&mut self) -> io::Result<()> {
         let rounds_max = 2 + self.world.slots.len() / 512;
         for _ in 0..rounds_max {
-            if !self.look(Self::mark)? {
+            self.poll_events(Some(Duration::ZERO))?;
+            if !self.work_off(Self::mark) {
                 break;
             }
         }
