@@ -15,6 +15,8 @@ mod ids;
 pub mod policy;
 pub mod rng;
 mod rtt;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod stats;
 pub mod time;
 #[cfg(feature = "codec")]

@@ -7,3 +7,4 @@ pub(crate) mod dialects;
 pub(crate) mod man;
 pub(crate) mod replay;
 pub(crate) mod serve;
+pub(crate) mod simulate;
