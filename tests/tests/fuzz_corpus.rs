@@ -70,16 +70,3 @@ fn every_target_has_a_binary_and_no_binary_is_without_a_target() {
 fn the_allocator_counts_here() {
     assert_ne!(count(|| vec![0u8; 64]).1, 0, "the bounds on memory would hold for nothing");
 }
-
-#[test]
-#[ignore = "writes fuzz/seeds anew"]
-fn write_seeds() {
-    for target in &TARGETS {
-        let folder = folder("seeds", target);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        for (name, bytes) in (target.seeds)() {
-            fs::write(folder.join(name), bytes).unwrap();
-        }
-    }
-}
