@@ -2,6 +2,7 @@
 
 pub mod arbitrary;
 pub mod drive;
+pub mod model;
 pub mod net;
 pub mod peers;
 pub mod raw;
