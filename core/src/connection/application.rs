@@ -186,6 +186,7 @@ impl Heartbeats {
         if !self.is_due(ask, cx) {
             return None;
         }
+        let deadline = self.grid.due(spacing(ask, cx));
         let point = self.pass(ask, cx);
         if self.unwritten != Unwritten::None {
             return None;
@@ -193,9 +194,10 @@ impl Heartbeats {
         match ask.death {
             // The close waits for its time: nothing is sent, the next beat looks again.
             Death::MissesBefore(misses) if self.unanswered >= misses => None,
-            Death::MissesAfter(misses) if self.unanswered >= misses => {
+            // While something is unread nobody is judged (R11): the heartbeat goes out, the next beat looks again.
+            Death::MissesAfter(misses) if self.unanswered >= misses && !cx.unread => {
                 self.send_uncounted(ask, point, beats, cx, out);
-                Some(Outcome::Close(self.silence(app, cx.now.at, cx)))
+                Some(Outcome::Close(self.silence(app, deadline, cx)))
             }
             _ => {
                 self.send_counted(ask, point, beats, cx, out);
@@ -306,11 +308,18 @@ impl Heartbeats {
     pub(super) fn answer<S: Sink>(&mut self, ask: &Ask, token: Token, cx: &Ctx, out: &mut S) {
         let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0);
         let window = ask.matching.window().min(self.unanswered);
+        let any = ask.matching == Matching::Any || ask.answers == Answers::Any;
         match place.and_then(|p| u8::try_from(p).ok()) {
-            Some(place) if ask.matching != Matching::Any && place < window => self.matched(place, token, cx, out),
-            place if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(place, token, cx, out),
+            // Where any answer answers all that was written, one that tells its heartbeat adds something for the unwritten only.
+            Some(place) if place < window && !(any && self.is_written(place)) => self.matched(place, token, cx, out),
+            place if any => self.any(place, token, cx, out),
             place => out.count(self.refused(place, token)),
         }
+    }
+
+    /// Whether the heartbeat that `place` newer ones followed was written.
+    fn is_written(&self, place: u8) -> bool {
+        place > 0 || self.unwritten != Unwritten::Counted
     }
 
     /// The answer brings back a token within the window: it and all older heartbeats are answered.

@@ -1,6 +1,5 @@
 //! What is due, in its order, and how a connection ends.
 
-use super::listen::Heard;
 use super::{Beats, Connection, Ctx, Outcome, Phase};
 use crate::event::{Action, Counter, Note, Plane, Sink, Verdict, VerdictKind};
 use crate::policy::{Application, Counts, Limits, Policy, Profile, STALL_AFTER_MAX};
@@ -71,7 +70,7 @@ impl Connection {
 
     fn beat<S: Sink>(&mut self, app: &Application, beats: &mut Beats, cx: &Ctx, stalled: bool, out: &mut S) -> Option<Outcome> {
         if stalled {
-            self.heard = Heard::from(cx.now.at);
+            self.heard.stalled(cx.now.at);
         }
         let ask = app.ask.as_ref()?;
         if stalled {

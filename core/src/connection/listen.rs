@@ -33,6 +33,11 @@ impl Heard {
         Heard { at: now, heartbeat_at: now, data_at: now }
     }
 
+    /// The host slept: every limit runs anew from `now` (R5). When a heartbeat came stays what it was: verdicts tell it (R8).
+    pub(super) fn stalled(&mut self, now: Instant) {
+        (self.at, self.data_at) = (now, now);
+    }
+
     /// The peer gave a sign.
     pub(super) fn sign(&mut self, app: &Application, sign: Sign, now: Instant) {
         match sign {

@@ -16,7 +16,7 @@ impl Model {
             Some(ask) => ask.counts == Counts::Written && lateness > span(ask.stall_after),
             None => {
                 let shorter = a.listen.map_or(STALL_AFTER_MAX, |l| l.limit.min(STALL_AFTER_MAX));
-                (a.listen.is_some() || a.feed_timeout.is_some()) && lateness > span(shorter)
+                lateness > span(shorter)
             }
         }
     }
@@ -55,14 +55,16 @@ impl Model {
         }
         let oldest = self.unanswered().next()?.written?.0;
         let period = span(ask.period);
-        (self.now - oldest >= Ns::from(limit) * period - period / 10).then_some(beat)
+        // The beat closes from then on.
+        let closes = oldest + Ns::from(limit) * period - period / 10;
+        (beat <= self.now && closes <= self.now).then_some(closes)
     }
 
     /// `Death::Timeout`: when the oldest heartbeat has stayed unanswered for too long.
     fn beats_silent_at(&self) -> Option<Ns> {
         let Death::Timeout(timeout) = self.ask()?.death else { return None };
         let oldest = self.unanswered().find_map(|s| s.written)?;
-        Some(oldest.0 + span(timeout))
+        Some(self.lifted(oldest.0 + span(timeout), oldest.0))
     }
 
     fn silent_beats(&self, deadline: Ns) -> Verdict {
@@ -74,7 +76,8 @@ impl Model {
     }
 
     fn beat_verdict(&self, kind: VerdictKind, code: Option<u16>, reason: &'static str, deadline: Ns) -> Verdict {
-        let oldest = self.unanswered().next();
+        let stalled = kind == VerdictKind::WriteStalled;
+        let oldest = if stalled { self.unwritten_beat() } else { self.unanswered().next() };
         let written = oldest.and_then(|s| if self.queued_counts() { Some(s.queued) } else { s.written.map(|w| w.0) });
         Verdict {
             plane: Plane::Application,
@@ -159,7 +162,8 @@ impl Model {
 
     fn beat_stall_at(&self) -> Option<Ns> {
         let ask = self.ask().filter(|ask| ask.counts == Counts::Written)?;
-        Some(self.stalled_since(self.unwritten_beat()?, 1) + span(ask.write_stall))
+        let from = self.stalled_since(self.unwritten_beat()?, 1);
+        Some(self.lifted(from + span(ask.write_stall), from))
     }
 
     fn next_beat_at(&self) -> Option<Ns> {

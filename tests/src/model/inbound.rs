@@ -33,16 +33,16 @@ impl Model {
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {
-        let (kind, code, reason) = match fault {
+        let (kind, code) = match fault {
             Fault::Malformed if self.malformed_in_a_row() <= usize::from(self.policy.limits.malformed_max) => return,
-            Fault::Malformed => (VerdictKind::Malformed, 1007, "malformed"),
-            Fault::TooBig => (VerdictKind::TooBig, 1009, "too big"),
-            Fault::Protocol => (VerdictKind::Protocol, 1002, "protocol"),
-            Fault::Utf8 => (VerdictKind::Protocol, 1007, "protocol"),
-            Fault::Assembly => (VerdictKind::Assembly, 1009, "assembly"),
-            Fault::Handler => (VerdictKind::Handler, 1011, "handler"),
+            Fault::Malformed => (VerdictKind::Malformed, 1007),
+            Fault::TooBig => (VerdictKind::TooBig, 1009),
+            Fault::Protocol => (VerdictKind::Protocol, 1002),
+            Fault::Utf8 => (VerdictKind::Protocol, 1007),
+            Fault::Assembly => (VerdictKind::Assembly, 1009),
+            Fault::Handler => (VerdictKind::Handler, 1011),
         };
-        self.close(self.plain(kind, Some(code), reason));
+        self.close(self.plain(kind, Some(code), ""));
     }
 
     /// Messages that were well formed end a row.

@@ -15,14 +15,19 @@ impl Model {
             ListenFor::Messages => matches!(i, Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready),
             ListenFor::Bytes => super::is_frame(i) || matches!(i, Input::Bytes(_)),
         });
-        Some(self.not_before_rebase(heard.map(|(at, _)| at)) + span(listen.limit))
+        let heard = self.not_before_rebase(heard.map(|(at, _)| at));
+        Some(self.lifted(heard + span(listen.limit), heard))
     }
 
     /// When the feed has been without data for too long.
     pub(super) fn feed_at(&self) -> Option<Ns> {
         let limit = self.application()?.feed_timeout?;
-        let data = self.last(|i| matches!(i, Input::Data | Input::Ready));
-        Some(self.not_before_rebase(data.map(|(at, _)| at)) + span(limit))
+        let asks = self.application()?.ask.is_some();
+        let data = self.last(|i| matches!(i, Input::Data | Input::Ready) || matches!(i, Input::Answer(_)) && !asks);
+        let data = self.not_before_rebase(data.map(|(at, _)| at));
+        // Heartbeats flow from the first after the data.
+        let flows = self.inputs.iter().find(|(at, _, i)| *at > data && matches!(i, Input::Heartbeat(_)))?.0;
+        Some(self.lifted((data + span(limit)).max(flows), data))
     }
 
     fn not_before_rebase(&self, heard: Option<Ns>) -> Ns {
@@ -34,7 +39,9 @@ impl Model {
         let deadline = self.listen_at().filter(|at| *at <= self.now)?;
         let code = self.application()?.close_code;
         let reason = if code.is_some() { "heartbeat timeout" } else { "" };
-        Some(self.listener_verdict(VerdictKind::PeerSilent, code, reason, deadline))
+        let heard = deadline - span(self.application()?.listen?.limit);
+        let kind = if self.last_byte() > heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent };
+        Some(self.listener_verdict(kind, code, reason, deadline))
     }
 
     pub(super) fn feed_end(&self) -> Option<End> {
@@ -43,6 +50,7 @@ impl Model {
     }
 
     fn listener_verdict(&self, kind: VerdictKind, code: Option<u16>, reason: &'static str, deadline: Ns) -> End {
-        End::Close(Verdict { plane: Plane::Application, deadline: at(deadline), ..self.plain(kind, code, reason) })
+        let last_answer = self.last(|i| matches!(i, Input::Heartbeat(_))).map(|(ns, _)| at(ns)).filter(|heard| *heard > at(self.opened));
+        End::Close(Verdict { last_answer, plane: Plane::Application, deadline: at(deadline), ..self.plain(kind, code, reason) })
     }
 }

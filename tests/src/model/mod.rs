@@ -9,7 +9,7 @@ mod listening;
 mod profiles;
 mod strict;
 
-use wsbeat_core::event::{Action, Input, Note, Payload, Plane, Verdict, VerdictKind};
+use wsbeat_core::event::{Action, Fault, Input, Note, Payload, Plane, Verdict, VerdictKind};
 use wsbeat_core::policy::{Application, Policy, Profile, Transport};
 use wsbeat_core::time::{Instant, Now, Span};
 
@@ -80,10 +80,14 @@ pub struct Model {
     beat_visits: Vec<Ns>,
     /// Late ticks: what ran then runs anew, on the transport and on the application plane.
     rebased: [Vec<Ns>; 2],
-    /// What the last step promised.
-    promised: Ns,
-    /// The due time before the last input, and from when what an input left due counts.
-    lifted: Ns,
+    /// When an input made due what had not been: it counts from then.
+    lifts: Vec<Ns>,
+    /// When the policy was replaced.
+    changes: Vec<Ns>,
+    /// With `only_when_idle`: where the grid goes on after traffic.
+    idle_points: Vec<Ns>,
+    /// Pings of the user's that may still be answered.
+    user_pings: usize,
     payload: Option<Payload>,
     actions: Vec<Action>,
 }
@@ -108,15 +112,16 @@ impl Model {
             ping_visits: vec![],
             beat_visits: vec![],
             rebased: [vec![], vec![]],
-            promised: 0,
-            lifted: 0,
+            lifts: vec![],
+            changes: vec![],
+            idle_points: vec![],
+            user_pings: 0,
             payload: None,
             actions: vec![],
         };
         if let Some((from, to)) = model.transport().and_then(|t| t.clamped_from.map(|from| (from, t.timeout))) {
             model.actions.push(Action::Note(Note::Clamped { from, to }));
         }
-        model.promised = model.due();
         model
     }
 
@@ -125,17 +130,8 @@ impl Model {
         std::mem::take(&mut self.actions)
     }
 
-    /// Another policy, from the [`Input::Reconfigured`] that follows at `now`: grids with another step go on after it.
-    pub fn replace(&mut self, policy: &Policy, now: Now) {
-        let step = |p: &Policy| (p.transport.map(|t| t.interval), p.application.and_then(|a| a.ask).map(|ask| ask.period));
-        let (old, new) = (step(&self.policy), step(policy));
-        let now = self.now.max(ns(now.at));
-        if old.0 != new.0 {
-            self.ping_visits.push(now);
-        }
-        if old.1 != new.1 {
-            self.beat_visits.push(now);
-        }
+    /// Another policy, from the [`Input::Reconfigured`] that follows.
+    pub fn replace(&mut self, policy: &Policy) {
         self.policy = policy.clone();
     }
 
@@ -145,26 +141,17 @@ impl Model {
         self.wall_ms = now.wall_ms;
         self.payload = payload;
         self.order += 1;
-        let before = self.due();
         match self.phase {
             Phase::Ended => {}
             Phase::Closing(_) | Phase::Echoed(_) => self.ending(input),
             Phase::Open => self.happens(input),
         }
-        let due = self.due();
-        // What an input leaves due counts from that input.
-        if due != before && due < self.now {
-            self.lifted = self.now;
-        } else if due != before {
-            self.lifted = 0;
-        }
-        self.promised = due.max(self.lifted);
         std::mem::take(&mut self.actions)
     }
 
     /// When a tick would do something; `None`: never.
     pub fn deadline(&self) -> Option<Ns> {
-        (self.promised < never()).then_some(self.promised)
+        Some(self.due()).filter(|due| *due < never())
     }
 
     fn ending(&mut self, input: Input) {
@@ -184,11 +171,19 @@ impl Model {
         if input == Input::Tick {
             return self.tick();
         }
+        let unread = self.unread();
         self.inputs.push((self.now, self.order, input));
+        if unread && !self.unread() {
+            self.lifts.push(self.now);
+        }
         match input {
+            Input::Answer(_) if self.application().is_none_or(|a| a.ask.is_none()) => self.actions.push(Action::Deliver),
+            Input::Reconfigured => self.reconfigured(),
             Input::Ping => self.inbound_ping(),
             Input::Data | Input::Ready => self.actions.push(Action::Deliver),
             Input::Heartbeat(token) if self.application().is_some_and(|a| a.answers_peer) => self.actions.push(Action::Answer(token)),
+            // Nobody asked for it: a message like others.
+            Input::Heartbeat(_) if self.application().is_none() => self.actions.push(Action::Deliver),
             Input::Fault(fault) => self.fault(fault),
             Input::PingFlushed(payload) => self.ping_written(payload),
             Input::HeartbeatFlushed(token) => self.beat_written(token),
@@ -199,7 +194,10 @@ impl Model {
                 self.phase = Phase::Echoed(self.now + span(self.policy.limits.close_timeout));
             }
             Input::Lost => self.phase = Phase::Ended,
-            Input::UserPing => self.actions.push(Action::UserPing),
+            Input::UserPing => {
+                self.user_pings += 1;
+                self.actions.push(Action::UserPing);
+            }
             Input::UserClose(code) => self.close(self.plain(VerdictKind::User, (code > 0).then_some(code), "")),
             Input::Drain => self.close(self.plain(VerdictKind::Drain, Some(1001), "going away")),
             _ => {}
@@ -217,7 +215,7 @@ impl Model {
         if self.now < self.due() {
             return;
         }
-        let lateness = self.now - self.due().max(self.lifted);
+        let lateness = self.now - self.due();
         let late = [self.transport_late(lateness), self.application_late(lateness)];
         if late != [false, false] {
             let lateness = Span::from_nanos(u64::try_from(lateness).unwrap_or(u64::MAX));
@@ -271,7 +269,7 @@ impl Model {
         let wait = self.policy.limits.close_timeout;
         let dead = self.transport().filter(|t| t.profile == Profile::Strict && verdict.plane == Plane::Transport && verdict.kind.is_silence());
         let dead = dead.is_some_and(|t| self.now - self.last_byte() >= 2 * span(t.timeout));
-        self.phase = Phase::Closing(self.now + if dead { S } else { span(wait) });
+        self.phase = Phase::Closing(self.now + if dead { S.min(span(wait)) } else { span(wait) });
     }
 
     fn abort(&mut self, verdict: Verdict) {
@@ -312,12 +310,34 @@ impl Model {
     }
 
     fn last_byte(&self) -> Ns {
-        self.last(|i| is_frame(i) || matches!(i, Input::Bytes(_))).map_or(self.opened, |(at, _)| at)
+        self.last(|i| is_frame(i) || matches!(i, Input::Bytes(_) | Input::PeerClose(_))).map_or(self.opened, |(at, _)| at)
     }
 
     /// Whether the peer was heard after the event at `order`.
     fn heard_after(&self, order: usize) -> bool {
         self.last(|i| is_frame(i) || matches!(i, Input::Bytes(_))).is_some_and(|(_, heard)| heard > order)
+    }
+
+    /// `deadline`, at least the lifts after `from`.
+    fn lifted(&self, deadline: Ns, from: Ns) -> Ns {
+        self.lifts.iter().copied().filter(|at| *at >= from).max().unwrap_or(0).max(deadline)
+    }
+
+    /// `due`, at least the changes of policy after `from`.
+    fn not_before_change(&self, due: Ns, from: Ns) -> Ns {
+        self.changes.iter().copied().filter(|at| *at >= from).max().unwrap_or(0).max(due)
+    }
+
+    /// Another policy: grids go on after now, and what is due by it counts from now.
+    fn reconfigured(&mut self) {
+        self.lifts.push(self.now);
+        self.changes.push(self.now);
+        self.ping_visits.push(self.now);
+        self.beat_visits.push(self.now);
+        self.idle_points.clear();
+        if let Some(end) = self.age_end() {
+            self.end(end);
+        }
     }
 
     /// Whether more had arrived than was read (R11).
@@ -342,7 +362,7 @@ enum End {
 }
 
 fn is_frame(input: &Input) -> bool {
-    matches!(input, Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready)
+    matches!(input, Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready | Input::Fault(Fault::Malformed))
 }
 
 fn ns(at: Instant) -> Ns {

@@ -13,7 +13,8 @@ impl Model {
 
     pub(super) fn profile_end(&self, t: Transport) -> Option<End> {
         let deadline = self.profile_silence_at(t).filter(|at| *at <= self.now && !self.unread())?;
-        let since = self.counts_from(t);
+        let since = self.counts_from();
+        let last_pong = self.last_pong(t).map_or(self.opened, |(ns, _)| ns);
         let heard = self.heard_after(since.2);
         let kind = if heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent };
         let (code, reason) = match t.profile {
@@ -23,11 +24,11 @@ impl Model {
         };
         let verdict = Verdict {
             plane: Plane::Transport,
-            token: since.0.map(Token),
-            written: since.0.map(|_| at(since.1)),
+            token: since.0.filter(|_| t.profile == Profile::Websockets).map(Token),
+            written: Some(at(since.1)),
             unanswered: u32::try_from(self.since_pong().count()).unwrap_or(u32::MAX),
             last_answer: self.last_pong(t).map(|(ns, _)| at(ns)),
-            deadline: at(deadline),
+            deadline: at(if t.profile == Profile::Tornado64 { last_pong + span(t.timeout) } else { deadline }),
             ..self.plain(kind, code, reason)
         };
         let aborts = matches!(t.profile, Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat);
@@ -41,6 +42,9 @@ impl Model {
     }
 
     pub(super) fn profile_hears(&mut self, t: Transport, input: Input) {
+        if t.profile == Profile::UWebSockets && (super::is_frame(&input) || matches!(input, Input::Bytes(_))) {
+            self.pings.iter_mut().for_each(|p| p.resolved = true);
+        }
         if let Input::Pong(payload) = input {
             if t.profile != Profile::Websockets {
                 self.pings.iter_mut().for_each(|p| p.resolved = true);
@@ -69,13 +73,10 @@ impl Model {
     }
 
     /// The oldest unanswered ping, else the opening: its token, time and place.
-    fn counts_from(&self, t: Transport) -> (Option<u64>, Ns, usize) {
+    fn counts_from(&self) -> (Option<u64>, Ns, usize) {
         match self.since_pong().next() {
             Some(ping) => (Some(ping.token), ping.queued, ping.order),
-            None => match self.last_pong(t) {
-                Some((ns, order)) => (None, ns, order),
-                None => (None, self.opened, 0),
-            },
+            None => (None, self.opened, 0),
         }
     }
 
@@ -93,10 +94,16 @@ impl Model {
                 (visit - pinged < 2 * interval && visit - last_pong > timeout).then_some(due)
             }
             Profile::Tornado65 if timeout == 0 => None,
-            Profile::Tornado65 | Profile::Websockets => last_ping.filter(|p| !p.resolved).map(|p| p.queued + timeout),
+            Profile::Tornado65 | Profile::Websockets => {
+                last_ping.filter(|p| !p.resolved).map(|p| self.lifted(p.queued + timeout, p.queued))
+            }
             Profile::WsRecipe => last_ping.filter(|p| !p.resolved).map(|_| self.grid_point(t)),
-            Profile::UWebSockets => Some(self.last_byte() + interval + timeout),
-            Profile::GorillaChat => Some(self.ping_answers.last().copied().unwrap_or(self.opened) + timeout),
+            // Its timer starts anew with the ping that the idleness brought.
+            Profile::UWebSockets => self.idle_ping().map(|p| self.lifted(p.queued + timeout, p.queued)),
+            Profile::GorillaChat => {
+                let last = self.ping_answers.last().copied().unwrap_or(self.opened);
+                Some(self.lifted(last + timeout, last))
+            }
         }
     }
 
@@ -104,22 +111,42 @@ impl Model {
     fn profile_ping_at(&self, t: Transport) -> Option<Ns> {
         let interval = span(t.interval);
         let last_ping = self.pings.last();
+        let since_ping = last_ping.map_or(self.opened, |p| p.queued);
         match t.profile {
             Profile::Strict => None,
-            Profile::Tornado64 | Profile::WsRecipe | Profile::GorillaChat => Some(self.grid_point(t)),
-            Profile::Tornado65 => Some(last_ping.map_or(self.opened, |p| p.queued) + interval),
+            Profile::Tornado64 | Profile::WsRecipe => Some(self.grid_point(t)),
+            Profile::GorillaChat => Some(self.not_before_change(since_ping + interval, since_ping)),
+            Profile::Tornado65 => match last_ping {
+                Some(p) if !p.resolved && t.timeout.as_nanos() > 0 => None,
+                Some(p) if t.timeout.as_nanos() > 0 => {
+                    let pong = self.first_pong_after(p.order);
+                    Some(self.not_before_change((p.queued + interval).max(pong.unwrap_or(0)), p.queued))
+                }
+                _ => Some(self.not_before_change(since_ping + interval, since_ping)),
+            },
             Profile::Websockets => match last_ping {
-                None => Some(self.opened + interval),
-                Some(p) if p.resolved => Some((p.queued + interval).max(*self.ping_answers.last()?)),
+                None => Some(self.not_before_change(self.opened + interval, self.opened)),
+                Some(p) if p.resolved => {
+                    let due = (p.queued + interval).max(*self.ping_answers.last()?);
+                    Some(self.not_before_change(due, p.queued))
+                }
                 Some(_) => None,
             },
             Profile::UWebSockets => {
                 let idle_since = self.last_byte();
-                let heard = self.last(|i| super::is_frame(i) || matches!(i, Input::Bytes(_))).map_or(0, |(_, order)| order);
-                let pinged = last_ping.is_some_and(|p| p.order > heard);
-                (!pinged).then_some(idle_since + interval)
+                self.idle_ping().is_none().then(|| self.not_before_change(idle_since + interval, idle_since))
             }
         }
+    }
+
+    /// The ping that went out because nothing was heard, while nothing is.
+    fn idle_ping(&self) -> Option<&super::Sent> {
+        self.pings.last().filter(|p| !self.heard_after(p.order))
+    }
+
+    fn first_pong_after(&self, sent: usize) -> Option<Ns> {
+        let pong = self.inputs.iter().find(|(_, order, i)| *order > sent && matches!(i, Input::Pong(_)));
+        pong.map(|(at, _, _)| *at)
     }
 
     fn grid_point(&self, t: Transport) -> Ns {

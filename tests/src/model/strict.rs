@@ -46,7 +46,11 @@ impl Model {
             return self.profile_sends(t);
         }
         let due = self.next_ping_at(t) <= self.now;
-        if due || late {
+        let idle_at = self.last_byte() + span(t.interval);
+        if due && !late && t.only_when_idle && self.now < idle_at {
+            return self.idle_points.push(idle_at);
+        }
+        if due {
             self.ping_visits.push(self.now);
         }
         let blocked = self.unwritten_ping().is_some() || self.open_pings().count() >= PLACES;
@@ -102,6 +106,11 @@ impl Model {
         let known = self.pings.len().saturating_sub(PLACES);
         let matches = |p: &Sent| !p.resolved && (p.payload == payload);
         let mut place = self.pings.iter().skip(known).position(matches).map(|i| i + known);
+        let of_users = place.is_none() && !self.pings.iter().skip(known).any(|p| p.payload == payload) && self.user_pings > 0;
+        if of_users {
+            self.user_pings -= 1;
+            return false;
+        }
         if payload == Payload::Empty && t.tolerate_empty {
             place = self.pings.iter().skip(known).position(|p| !p.resolved).map(|i| i + known);
         }
@@ -126,31 +135,38 @@ impl Model {
     }
 
     fn silence_at(&self, t: Transport) -> Option<Ns> {
-        Some(self.oldest_ping()?.written?.0 + span(t.timeout))
+        let written = self.oldest_ping()?.written?.0;
+        Some(self.lifted(written + span(t.timeout), written))
     }
 
     fn ping_stall_at(&self, t: Transport) -> Option<Ns> {
-        Some(self.stalled_since(self.unwritten_ping()?, 0) + span(t.write_stall))
+        let from = self.stalled_since(self.unwritten_ping()?, 0);
+        Some(self.lifted(from + span(t.write_stall), from))
     }
 
     fn next_ping_at(&self, t: Transport) -> Ns {
-        let first = self.opened + self.drawn.first_ping;
+        let first = self.idle_points.last().copied().unwrap_or(self.opened + self.drawn.first_ping);
         let served = self.ping_visits.iter().copied().max();
-        let point = served.map_or(first, |at| first_point_after(first, span(t.interval), at));
-        if t.only_when_idle { point.max(self.last_byte() + span(t.interval)) } else { point }
+        served.map_or(first, |at| first_point_after(first, span(t.interval), at))
     }
 
     fn ping_verdict(&self, kind: VerdictKind, code: Option<u16>, reason: &'static str, deadline: Ns) -> Verdict {
-        let oldest = self.open_pings().next();
+        let oldest = if kind == VerdictKind::WriteStalled { self.unwritten_ping() } else { self.open_pings().next() };
+        let unwritten = self.open_pings().filter(|p| p.written.is_none()).count();
+        let unanswered = self.open_pings().count() - if kind == VerdictKind::WriteStalled { 0 } else { unwritten };
         Verdict {
             plane: Plane::Transport,
             token: oldest.map(|p| wsbeat_core::event::Token(p.token)),
-            written: oldest.and_then(|p| p.written).map(|(ns, _)| at(ns)),
-            unanswered: u32::try_from(self.open_pings().count()).unwrap_or(u32::MAX),
+            written: oldest.and_then(|p| p.written).map(|(ns, _)| at(ns.max(deadline - self.timeout()))),
+            unanswered: u32::try_from(unanswered).unwrap_or(u32::MAX),
             last_answer: self.last_ping_answer().map(at),
             deadline: at(deadline),
             ..self.plain(kind, code, reason)
         }
+    }
+
+    fn timeout(&self) -> Ns {
+        self.transport().map_or(0, |t| span(t.timeout))
     }
 
     fn last_ping_answer(&self) -> Option<Ns> {
