@@ -75,9 +75,13 @@ impl Heartbeats {
 
     /// The message came after which a client may begin to ask.
     pub(super) fn ready(&mut self, ask: &Ask, cx: &Ctx) {
-        if ask.start == Start::Ready && !self.grid.is_on() {
-            self.grid = Grid::from(cx.now.at.after(ask.period));
+        if ask.start != Start::Ready || self.grid.is_on() {
+            return;
         }
+        self.grid = Grid::from(match ask.cadence {
+            Cadence::Together => together(ask, cx.now.at),
+            Cadence::Spread => cx.now.at.after(ask.period),
+        });
     }
 
     /// The settings changed.
@@ -166,13 +170,14 @@ impl Heartbeats {
 
     fn silence(&self, app: &Application, deadline: Instant, cx: &Ctx) -> Verdict {
         let index = usize::from(self.unanswered.saturating_sub(1));
+        let remembered = index < usize::from(self.known);
         Verdict {
             kind: if self.heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
             code: app.close_code,
             reason: if app.close_code.is_some() { "heartbeat timeout" } else { "" },
             plane: Plane::Application,
-            token: (index < usize::from(self.known)).then(|| Token(self.tokens[index])),
-            written: Some(self.oldest),
+            token: remembered.then(|| Token(self.tokens[index])),
+            written: Some(if remembered { self.flushed[index] } else { self.oldest }),
             unanswered: u32::from(self.unanswered),
             last_answer: known(self.last_answer),
             last_byte: cx.last_byte,
@@ -364,6 +369,11 @@ impl Heartbeats {
 
     pub(super) fn unanswered(&self) -> u32 {
         u32::from(self.unanswered)
+    }
+
+    /// The newest token; 0 is none.
+    pub(super) fn last_token(&self) -> u64 {
+        self.last_token
     }
 
     pub(super) fn last_answer(&self) -> Option<Instant> {

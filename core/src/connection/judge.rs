@@ -62,7 +62,7 @@ impl Connection {
         asked.or_else(|| self.heard.judge(app, cx))
     }
 
-    fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
+    pub(super) fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
         let deadline = self.lifetime_ends(&policy.limits);
         let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, cx.last_byte);
         (cx.now.at >= deadline).then_some(Outcome::Close(Verdict { deadline, ..verdict }))
@@ -82,7 +82,7 @@ impl Connection {
 
     // How it ends.
 
-    fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {
+    pub(super) fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {
         match outcome {
             Outcome::Close(verdict) => self.close(policy, verdict, out),
             Outcome::Abort(verdict) => {

@@ -79,9 +79,14 @@ impl Model {
         let stalled = kind == VerdictKind::WriteStalled;
         let oldest = if stalled { self.unwritten_beat() } else { self.unanswered().next() };
         let written = oldest.and_then(|s| if self.queued_counts() { Some(s.queued) } else { s.written.map(|w| w.0) });
+        let written = match self.ask().map(|ask| ask.death) {
+            Some(Death::Timeout(timeout)) if self.unanswered().count() > 4 => written.map(|ns| ns.max(deadline - span(timeout))),
+            _ => written,
+        };
         Verdict {
             plane: Plane::Application,
-            token: oldest.map(|s| Token(s.token)),
+            // Four are remembered; of the fifth from the end only the time is known.
+            token: oldest.filter(|_| stalled || self.unanswered().count() <= 4).map(|s| Token(s.token)),
             written: written.map(at),
             unanswered: u32::try_from(self.unanswered().count()).unwrap_or(u32::MAX),
             last_answer: self.beat_answers.last().copied().map(at),
@@ -103,7 +108,7 @@ impl Model {
                 // The blog's counter stops at its limit.
                 let full = self.unanswered().count() >= usize::from(limit);
                 let verdict = self.silent_beats(beat);
-                self.send_beat(ask, full);
+                self.send_beat(ask, full && !self.unread());
                 if full && !self.unread() {
                     self.close(verdict);
                 }
@@ -147,9 +152,14 @@ impl Model {
         self.beat_answers.push(self.now);
     }
 
-    /// Those that count and have no answer.
+    /// Those that count and have no answer; the blog's counter stops at its limit.
     fn unanswered(&self) -> impl Iterator<Item = &Sent> {
-        self.beats.iter().filter(|s| !s.resolved && !s.outside)
+        let open = || self.beats.iter().filter(|s| !s.resolved && !s.outside);
+        let limit = match self.ask().map(|ask| ask.death) {
+            Some(Death::MissesAfter(limit)) => usize::from(limit),
+            _ => usize::MAX,
+        };
+        open().skip(open().count().saturating_sub(limit))
     }
 
     fn unwritten_beat(&self) -> Option<&Sent> {
@@ -166,17 +176,22 @@ impl Model {
         Some(self.lifted(from + span(ask.write_stall), from))
     }
 
+    fn ready_at(&self) -> Option<Ns> {
+        self.inputs.iter().find(|(_, _, i)| *i == Input::Ready).map(|(at, _, _)| *at)
+    }
+
     fn next_beat_at(&self) -> Option<Ns> {
         let ask = self.ask()?;
         let period = span(ask.period);
         let served = self.beat_visits.iter().copied().max();
         if ask.cadence == Cadence::Together {
-            return Some(first_point_after(period, period, served.unwrap_or(self.opened)));
+            let from = if ask.start == Start::Ready { self.ready_at()? } else { self.opened };
+            return Some(first_point_after(period, period, served.unwrap_or(from).max(from)));
         }
         let first = match ask.start {
-            Start::Interval => self.opened + period,
+            Start::Interval => self.opened + self.steps[1],
             Start::Jitter => self.opened + self.drawn.first_beat,
-            Start::Ready => self.inputs.iter().find(|(_, _, i)| *i == Input::Ready)?.0 + period,
+            Start::Ready => self.ready_at()? + self.steps[1],
         };
         Some(served.map_or(first, |at| first_point_after(first, period, at)))
     }

@@ -10,7 +10,7 @@ mod profiles;
 mod strict;
 
 use wsbeat_core::event::{Action, Fault, Input, Note, Payload, Plane, Verdict, VerdictKind};
-use wsbeat_core::policy::{Application, Policy, Profile, Transport};
+use wsbeat_core::policy::{Application, Policy, Profile, Start, Transport};
 use wsbeat_core::time::{Instant, Now, Span};
 
 /// Nanoseconds; wide enough that nothing here can overflow.
@@ -67,6 +67,8 @@ pub struct Model {
     now: Ns,
     wall_ms: u64,
     phase: Phase,
+    /// Interval and period at the opening: grids go on from their first point.
+    steps: [Ns; 2],
     order: usize,
     inputs: Vec<(Ns, usize, Input)>,
     pings: Vec<Sent>,
@@ -103,6 +105,10 @@ impl Model {
             now: at,
             wall_ms: now.wall_ms,
             phase: Phase::Open,
+            steps: [
+                policy.transport.map_or(0, |t| span(t.interval)),
+                policy.application.and_then(|a| a.ask).map_or(0, |ask| span(ask.period)),
+            ],
             order: 0,
             inputs: vec![],
             pings: vec![],
@@ -179,6 +185,10 @@ impl Model {
         match input {
             Input::Answer(_) if self.application().is_none_or(|a| a.ask.is_none()) => self.actions.push(Action::Deliver),
             Input::Reconfigured => self.reconfigured(),
+            Input::Ready if self.first_ready() => {
+                self.steps[1] = self.application().and_then(|a| a.ask).map_or(0, |ask| span(ask.period));
+                self.actions.push(Action::Deliver);
+            }
             Input::Ping => self.inbound_ping(),
             Input::Data | Input::Ready => self.actions.push(Action::Deliver),
             Input::Heartbeat(token) if self.application().is_some_and(|a| a.answers_peer) => self.actions.push(Action::Answer(token)),
@@ -316,6 +326,12 @@ impl Model {
     /// Whether the peer was heard after the event at `order`.
     fn heard_after(&self, order: usize) -> bool {
         self.last(|i| is_frame(i) || matches!(i, Input::Bytes(_))).is_some_and(|(_, heard)| heard > order)
+    }
+
+    /// Whether the peer just became ready, for who waits for it.
+    fn first_ready(&self) -> bool {
+        let waits = self.application().and_then(|a| a.ask).is_some_and(|ask| ask.start == Start::Ready);
+        waits && self.inputs.iter().filter(|(_, _, i)| *i == Input::Ready).count() == 1
     }
 
     /// `deadline`, at least the lifts after `from`.

@@ -151,7 +151,7 @@ impl Model {
 
     fn grid_point(&self, t: Transport) -> Ns {
         let served = self.ping_visits.iter().copied().max().unwrap_or(self.opened);
-        first_point_after(self.opened + span(t.interval), span(t.interval), served)
+        first_point_after(self.opened + self.steps[0], span(t.interval), served)
     }
 
     /// The form of payload that this profile sends.

@@ -157,16 +157,12 @@ impl Model {
         Verdict {
             plane: Plane::Transport,
             token: oldest.map(|p| wsbeat_core::event::Token(p.token)),
-            written: oldest.and_then(|p| p.written).map(|(ns, _)| at(ns.max(deadline - self.timeout()))),
+            written: oldest.and_then(|p| p.written).map(|(ns, _)| at(ns)),
             unanswered: u32::try_from(unanswered).unwrap_or(u32::MAX),
             last_answer: self.last_ping_answer().map(at),
             deadline: at(deadline),
             ..self.plain(kind, code, reason)
         }
-    }
-
-    fn timeout(&self) -> Ns {
-        self.transport().map_or(0, |t| span(t.timeout))
     }
 
     fn last_ping_answer(&self) -> Option<Ns> {
