@@ -46,7 +46,7 @@ struct Pair {
     prompt: bool,
     pings: Vec<Payload>,
     beats: Vec<Token>,
-    log: Vec<String>,
+    log: Vec<(Instant, Input, Vec<Action>, Instant)>,
 }
 
 fn now_at(at: Instant) -> Now {
@@ -141,14 +141,14 @@ impl Pair {
         prop_assert!(payload.is_none_or(|p| self.model.payload_is_right(p)), "{payload:?}");
         let expected = self.model.step(now_at(self.now), input, payload);
         let shown = |actions: &[Action]| actions.iter().map(|a| format!("\n    {a:?}")).collect::<String>();
-        self.log.push(format!("{:?} {input:?}:{}\n    -> {:?}", self.now, shown(&actions), self.deadline));
+        self.log.push((self.now, input, actions.clone(), self.deadline));
         let actions: Vec<Action> = actions.into_iter().zip(expected.iter().map(Some).chain(std::iter::repeat(None))).map(worded).collect();
         prop_assert!(
             actions == expected,
             "\ncore:{}\nmodel:{}\nafter\n{}\nmodel {:?}",
             shown(&actions),
             shown(&expected),
-            self.log.join("\n"),
+            self.story(),
             self.model
         );
         self.same_deadline()?;
@@ -167,6 +167,15 @@ impl Pair {
         Ok(())
     }
 
+    /// All that happened, for whoever reads a failure.
+    fn story(&self) -> String {
+        let line = |(now, input, actions, deadline): &(Instant, Input, Vec<Action>, Instant)| {
+            let actions: String = actions.iter().map(|a| format!("\n    {a:?}")).collect();
+            format!("{now:?} {input:?}:{actions}\n    -> {deadline:?}\n")
+        };
+        self.log.iter().map(line).collect()
+    }
+
     fn same_deadline(&self) -> Result<(), TestCaseError> {
         let core = (self.deadline < Instant::NEVER && self.core.phase() != Phase::Ended).then_some(Ns::from(self.deadline.as_nanos()));
         prop_assert!(
@@ -174,7 +183,7 @@ impl Pair {
             "\ndeadline: core {:?}, model {:?}; after\n{}\nmodel {:?}",
             core,
             self.model.deadline(),
-            self.log.join("\n"),
+            self.story(),
             self.model
         );
         Ok(())

@@ -141,7 +141,8 @@ impl Model {
         let counted: Vec<usize> = (0..self.beats.len()).filter(|i| !self.beats[*i].outside && !self.beats[*i].resolved).collect();
         let window = usize::from(ask.matching.window());
         let matched = counted.iter().rev().take(window).copied().find(|i| self.beats[*i].token == token.0);
-        let all_written = counted.iter().copied().filter(|i| self.beats[*i].written.is_some());
+        // What counts from its queueing counts as written.
+        let all_written = counted.iter().copied().filter(|i| self.queued_counts() || self.beats[*i].written.is_some());
         let any = ask.answers == Answers::Any || ask.matching == Matching::Any;
         let newest = if any { matched.max(all_written.max()) } else { matched };
         let Some(newest) = newest else { return };

@@ -277,7 +277,8 @@ impl Model {
     fn close(&mut self, verdict: Verdict) {
         self.actions.push(Action::Close(verdict));
         let wait = self.policy.limits.close_timeout;
-        let dead = self.transport().filter(|t| t.profile == Profile::Strict && verdict.plane == Plane::Transport && verdict.kind.is_silence());
+        let dead =
+            self.transport().filter(|t| t.profile == Profile::Strict && verdict.plane == Plane::Transport && verdict.kind.is_silence());
         let dead = dead.is_some_and(|t| self.now - self.last_byte() >= 2 * span(t.timeout));
         self.phase = Phase::Closing(self.now + if dead { S.min(span(wait)) } else { span(wait) });
     }
@@ -378,7 +379,10 @@ enum End {
 }
 
 fn is_frame(input: &Input) -> bool {
-    matches!(input, Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready | Input::Fault(Fault::Malformed))
+    matches!(
+        input,
+        Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready | Input::Fault(Fault::Malformed)
+    )
 }
 
 fn ns(at: Instant) -> Ns {
