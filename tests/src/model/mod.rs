@@ -6,15 +6,19 @@
 mod asking;
 mod inbound;
 mod listening;
+mod numbers;
+pub mod policies;
 mod profiles;
 mod strict;
 
 use wsbeat_core::event::{Action, Fault, Input, Note, Payload, Plane, Verdict, VerdictKind};
 use wsbeat_core::policy::{Application, Policy, Profile, Start, Transport};
-use wsbeat_core::time::{Instant, Now, Span};
+use wsbeat_core::time::{Now, Span};
 
 /// Nanoseconds; wide enough that nothing here can overflow.
 pub type Ns = i128;
+
+use numbers::{at, first_point_after, never, ns, span};
 
 const S: Ns = 1_000_000_000;
 
@@ -383,27 +387,4 @@ fn is_frame(input: &Input) -> bool {
         input,
         Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready | Input::Fault(Fault::Malformed)
     )
-}
-
-fn ns(at: Instant) -> Ns {
-    Ns::from(at.as_nanos())
-}
-
-fn span(span: Span) -> Ns {
-    Ns::from(span.as_nanos())
-}
-
-/// The instant of `ns`, at most the last.
-pub fn at(ns: Ns) -> Instant {
-    Instant::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
-}
-
-/// Later than everything.
-fn never() -> Ns {
-    Ns::from(u64::MAX)
-}
-
-/// The first of `from`, `from + period`, … that is later than `after`.
-fn first_point_after(from: Ns, period: Ns, after: Ns) -> Ns {
-    if from > after { from } else { from + ((after - from) / period + 1) * period }
 }
