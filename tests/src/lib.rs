@@ -5,6 +5,7 @@ pub mod counting;
 pub mod drive;
 pub mod fuzz;
 pub mod hub_model;
+pub mod model;
 pub mod net;
 pub mod peers;
 pub mod raw;
