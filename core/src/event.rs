@@ -76,7 +76,7 @@ pub enum Fault {
 }
 
 /// What happened to a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// The upgrade is complete: a connection in its handshake opens.
     Opened,

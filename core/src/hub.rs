@@ -1,6 +1,7 @@
 //! Many connections over one timer wheel.
 
 mod due;
+mod same;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -71,7 +72,7 @@ impl<F: FnMut(ConnId, Action)> HubSink for F {
 /// Wake-ups are exact or early, never late: a deadline that moves later (as most do with every byte that arrives) is left
 /// where it is in the wheel and asked for again when it fires, so that traffic costs no timer work. Nothing is allocated
 /// while the number of connections stays below its maximum so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Hub {
     seed: u64,
     connections_max: u32,
@@ -90,7 +91,7 @@ pub struct Hub {
     stats: Stats,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Member {
     connection: Connection,
     generation: u32,
@@ -98,7 +99,7 @@ struct Member {
 }
 
 /// What the connections under one policy share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Shared {
     policy: Policy,
     beats: Beats,

@@ -21,7 +21,7 @@ pub(crate) enum Purpose {
 }
 
 /// A source of chance for one connection: (seed, serial of the connection), mixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Chance(u64);
 
 impl Chance {

@@ -3,7 +3,7 @@
 use crate::time::Span;
 
 /// Smoothed round trip and its variation, in microseconds (saturating at 71 minutes).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Rtt {
     srtt_us: u32,
     var_us: u32,

@@ -165,7 +165,7 @@ impl Now {
 }
 
 /// Keeps monotonic time from running backwards: a `now` lower than before is taken as before.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Guard {
     last: Instant,
 }

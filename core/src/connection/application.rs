@@ -12,7 +12,7 @@ use crate::time::{Instant, Span};
 const RING: usize = Matching::WINDOW_MAX as usize;
 
 /// The newest heartbeat, while it is not written yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Unwritten {
     None,
     /// It counts as unanswered.
@@ -22,7 +22,7 @@ enum Unwritten {
 }
 
 /// What is known of our heartbeats.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Heartbeats {
     grid: Grid,
     /// When the oldest unanswered heartbeat was written (queued, where rule R6 does not hold).

@@ -5,7 +5,7 @@ use crate::policy::TokenKind;
 use crate::time::Instant;
 
 /// The token of the beats `together`: one for all connections that beat under a policy.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub struct Beats {
     point: Instant,
     token: u64,

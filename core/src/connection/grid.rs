@@ -4,7 +4,7 @@ use crate::rng::{Chance, Purpose};
 use crate::time::{Instant, Span, grid_after};
 
 /// A grid: its first point, and the next one to serve (before jitter).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Grid {
     first: Instant,
     next: Instant,

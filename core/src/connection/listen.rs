@@ -6,7 +6,7 @@ use crate::policy::{Application, Listen, ListenFor, Policy};
 use crate::time::Instant;
 
 /// What is known of what the peer sends by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Heard {
     /// When that came which we listen for.
     at: Instant,

@@ -52,7 +52,7 @@ impl Phase {
 /// by then was put in (R1). [`Input::Opened`] starts both planes. When [`phase`](Connection::phase) is [`Phase::Ended`],
 /// forget it. The policy is given with every step, so that many connections can share one; say [`Input::Reconfigured`]
 /// with the first step under another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Connection {
     guard: Guard,
     chance: Chance,

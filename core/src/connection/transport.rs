@@ -12,7 +12,7 @@ use crate::time::{Instant, Span};
 pub(super) const PINGS_MAX: u8 = 4;
 
 /// What is known of our pings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Pings {
     /// When pings are due.
     pub(super) grid: Grid,

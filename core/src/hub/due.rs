@@ -10,14 +10,14 @@ const WIDTH: usize = u64::BITS as usize;
 ///
 /// To add, to remove and to take the lowest cost the same however many there are, and nothing is sorted: a small budget
 /// over a large crowd costs no more than a large one. Memory is three eighths of a byte times the highest slot.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Due {
     bits: [Vec<u64>; 3],
     words: Vec<Word>,
 }
 
 /// What is known of the slots of one word.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Word {
     /// None of them is due since before this.
     since: Instant,

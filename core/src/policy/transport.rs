@@ -6,7 +6,7 @@ use super::{Policy, PolicyError, STALL_AFTER_MAX, Shown, checked};
 use crate::time::Span;
 
 /// A named transport policy; all but `strict` reproduce a known system exactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
 pub enum Profile {
     /// All the rules: what wsbeat recommends.
     #[default]
