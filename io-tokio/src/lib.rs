@@ -6,3 +6,5 @@ pub mod clock;
 pub mod heartbeat;
 #[cfg(unix)]
 pub mod server;
+#[cfg(unix)]
+mod tape;
