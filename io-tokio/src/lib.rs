@@ -6,5 +6,4 @@ pub mod clock;
 pub mod heartbeat;
 #[cfg(unix)]
 pub mod server;
-#[cfg(unix)]
 mod tape;

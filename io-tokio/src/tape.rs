@@ -47,8 +47,15 @@ impl Tape {
     }
 
     /// The core is told the time next, and nothing is due.
+    #[cfg(unix)]
     pub(crate) fn idle(&mut self, now: Now) {
         self.recorder.idle(now, &mut self.lines);
+    }
+
+    /// The policy changes next, to what follows from this.
+    pub(crate) fn reconfigure(&mut self, now: Now, header: &Header) {
+        self.now = now;
+        self.recorder.reconfigure(now, header, &mut self.lines);
     }
 
     /// The core said this to what it was told last.
