@@ -8,6 +8,7 @@ mod exit;
 mod json;
 mod logging;
 mod output;
+mod recording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

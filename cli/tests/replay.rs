@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Ended, run};
+use common::{Ended, Serve, close_code, read_all, run};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden");
 
@@ -85,4 +85,32 @@ fn every_golden_trace_is_identical() {
         let ended = run([std::ffi::OsStr::new("replay"), path.as_os_str(), "--diff".as_ref()]);
         assert_eq!(ended.code, Some(0), "{}: {}{}", path.display(), ended.stdout, ended.stderr);
     }
+}
+
+#[test]
+fn what_a_server_records_replays_identically() {
+    let file = format!("{}/recorded.jsonl", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&file, "what was in it before\n").unwrap();
+    let serve = Serve::start(&["--interval", "100ms", "--ping-interval", "150ms", "--ping-timeout", "100ms", "--record", &file]);
+    // It answers pings, and no heartbeat.
+    let mut slow = serve.client();
+    assert_eq!(close_code(&read_all(&mut slow)), Some(4408));
+    let mut leaves = serve.client();
+    leaves.close(None).unwrap();
+    let _ = read_all(&mut leaves);
+    assert_eq!(serve.stop().code, Some(0));
+    let ended = run(["replay", &file, "--diff"]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let trace = std::fs::read_to_string(&file).unwrap();
+    assert!(trace.starts_with("{\"v\":1,\"trace\":\"wsbeat\""), "{trace}");
+    for part in ["\"interval\":\"100ms\"", "\"verdict\":\"peer-slow\"", "\"verdict\":\"peer-closed\""] {
+        assert!(trace.contains(part), "no {part} in {trace}");
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_made_is_told_at_the_start() {
+    let ended = run(["serve", "--listen", "127.0.0.1:0", "--record", "/nowhere/at/all"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("record = /nowhere/at/all"), "{}", ended.stderr);
 }
