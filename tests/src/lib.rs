@@ -3,7 +3,6 @@
 pub mod arbitrary;
 pub mod counting;
 pub mod drive;
-pub mod exhaustive;
 pub mod fuzz;
 pub mod hub_model;
 pub mod model;
