@@ -8,6 +8,7 @@ mod exit;
 mod json;
 mod logging;
 mod output;
+mod recording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ fn run(command: Command, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => cmd::serve::run(*args, out, log),
         Command::Connect(args) => cmd::connect::run(*args, out, log),
+        Command::Simulate(args) => cmd::simulate::run(&args, out),
+        Command::Replay(args) => cmd::replay::run(&args, out),
         Command::Dialects(args) => cmd::dialects::run(args, out),
         Command::CheckConfig(args) => cmd::check_config::run(&args, out),
         Command::Completions(args) => cmd::completions::run(&args, out),

@@ -180,6 +180,12 @@ impl Hub {
         Ok(ConnId { index: slot, generation })
     }
 
+    /// Gives the next connection this generation, from which its chance comes, and counts on: for replays. A generation that
+    /// is given twice may make a stale id name a later connection.
+    pub const fn number_next(&mut self, generation: u32) {
+        self.opened = generation;
+    }
+
     /// Puts an input into connection `id`; every action goes to `out` before it returns. Gives the phase after it;
     /// a stale id does nothing and gives [`Phase::Ended`]. Call [`Hub::advance`] when the inputs at hand are in.
     ///
@@ -226,6 +232,12 @@ impl Hub {
             Instant::NEVER => Next::Idle,
             at => Next::At(at),
         }
+    }
+
+    /// Whether [`advance`](Hub::advance) at `now` may have something to do: where this says no, it does nothing (law 4).
+    #[must_use]
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        !self.due.is_empty() || self.wheel.next() <= now
     }
 
     /// The connection of this id, unless it has ended.

@@ -15,7 +15,11 @@ mod ids;
 pub mod policy;
 pub mod rng;
 mod rtt;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod stats;
 pub mod time;
+#[cfg(feature = "codec")]
+pub mod trace;
 mod verdict;
 pub mod wheel;

@@ -6,3 +6,4 @@ pub mod clock;
 pub mod heartbeat;
 #[cfg(unix)]
 pub mod server;
+mod tape;

@@ -54,7 +54,7 @@ pub fn transport() -> impl Strategy<Value = PolicyConfig> {
 pub fn ask() -> impl Strategy<Value = Ask> {
     let death = prop_oneof![
         4 => (1u8..=5).prop_map(Death::MissesBefore),
-        1 => any::<u8>().prop_filter("1 to 255", |n| *n > 0).prop_map(Death::MissesBefore),
+        1 => (1u8..=255).prop_map(Death::MissesBefore),
         1 => span().prop_map(|d| Death::Timeout(Span::from(d))),
         1 => Just(Death::Never),
     ];

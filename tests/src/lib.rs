@@ -1,12 +1,18 @@
 //! Support for the tests.
 
 pub mod arbitrary;
+pub mod counting;
 pub mod drive;
 pub mod exhaustive;
+pub mod fuzz;
+pub mod hub_model;
+pub mod model;
 pub mod net;
 pub mod peers;
 pub mod raw;
 pub mod serving;
+pub mod trace;
+pub mod world;
 
 /// The examples of the readme are compiled, and the one that needs no network runs.
 #[cfg(doctest)]

@@ -96,12 +96,18 @@ impl Serving {
     /// Starts an echo server.
     #[must_use]
     pub fn start(config: ServerConfig) -> Self {
+        Serving::start_as(config, |server| server)
+    }
+
+    /// Starts an echo server that `prepare` has prepared.
+    #[must_use]
+    pub fn start_as(config: ServerConfig, prepare: impl FnOnce(Server<Echo>) -> Server<Echo> + Send + 'static) -> Self {
         let (sender, seen) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let server = Server::bind(config, Echo { seen: sender }).await.expect("binds");
+                let server = prepare(Server::bind(config, Echo { seen: sender }).await.expect("binds"));
                 ready.send((server.local_addrs().to_vec(), server.handle())).expect("the test waits");
                 server.run().await
             })

@@ -1,11 +1,9 @@
 //! A bomb costs less than twice the limit, and the next heartbeat costs nothing.
 
-mod codec_counting;
-
 use std::io::Write;
 
-use codec_counting::{Counting, count};
 use wsbeat_core::codec::gzip::{INFLATED_BYTES_MAX, InflateError, Inflater, write_gzip};
+use wsbeat_tests::counting::{Counting, count};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -1,10 +1,8 @@
 //! In the steady state heartbeats are decoded, answered and encoded without an allocation.
 
-mod codec_counting;
-
-use codec_counting::{Counting, count};
 use wsbeat_core::dialect::{Decoder, Dialect, Encoder, Heard, Layer, Message, Role};
 use wsbeat_core::event::Token;
+use wsbeat_tests::counting::{Counting, count};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -63,8 +63,12 @@ fn all_laws_hold_in_any_order_of_answers_under_any_fault() {
 }
 
 /// The search with this rule broken finds this law broken.
-fn breaks(mutation: Mutation, timeout_s: u64, law: &str) {
-    let found = search(&Domain { mutation, policy: policy(Evidence::PongOnly, timeout_s), ..domain(Evidence::PongOnly, 1, 2) });
+fn breaks(mutation: Mutation, law: &str) {
+    breaks_in(Domain { mutation, ..domain(Evidence::PongOnly, 1, 2) }, law);
+}
+
+fn breaks_in(domain: Domain, law: &str) {
+    let (found, mutation) = (search(&domain), domain.mutation);
     let (broken, history) = found.violation.unwrap_or_else(|| panic!("{mutation:?} went unseen in {} states", found.states));
     println!("{mutation:?}, {} states: {broken}\n    {history:?}", found.states);
     assert!(broken.starts_with(law), "{broken}");
@@ -72,30 +76,32 @@ fn breaks(mutation: Mutation, timeout_s: u64, law: &str) {
 
 #[test]
 fn what_is_called_written_when_it_was_queued_breaks_law_11() {
-    breaks(Mutation::FlushedWhenQueued, 2, "law 11");
+    // The timeout ends before a second ping or heartbeat could break rule R6 first.
+    let short = Domain { policy: policy(Evidence::PongOnly, 2), ends_s: 5, ..domain(Evidence::PongOnly, 1, 2) };
+    breaks_in(Domain { mutation: Mutation::FlushedWhenQueued, ..short }, "law 11");
 }
 
 #[test]
 fn what_was_written_and_never_reported_breaks_rule_6() {
-    breaks(Mutation::FlushForgotten, TIMEOUT_S, "rule R6");
+    breaks(Mutation::FlushForgotten, "rule R6");
 }
 
 #[test]
 fn ticks_before_what_has_arrived_break_law_12() {
-    breaks(Mutation::TicksFirst, TIMEOUT_S, "law 12");
+    breaks(Mutation::TicksFirst, "law 12");
 }
 
 #[test]
 fn a_timeout_shorter_than_promised_breaks_law_12() {
-    breaks(Mutation::TimeoutHalved, TIMEOUT_S, "law 12");
+    breaks(Mutation::TimeoutHalved, "law 12");
 }
 
 #[test]
 fn a_timeout_longer_than_promised_breaks_law_13() {
-    breaks(Mutation::TimeoutDoubled, TIMEOUT_S, "law 13");
+    breaks(Mutation::TimeoutDoubled, "law 13");
 }
 
 #[test]
 fn bytes_that_count_for_another_connection_break_law_8() {
-    breaks(Mutation::Crosstalk, TIMEOUT_S, "law 8");
+    breaks(Mutation::Crosstalk, "law 8");
 }

@@ -1,17 +1,15 @@
 //! In the steady state the core allocates nothing: no step, no tick, no advance of a hub.
 
-mod codec_counting;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use codec_counting::{Counting, count};
 use wsbeat_core::connection::{Connection, Phase};
 use wsbeat_core::event::{Action, ConnId, Input};
 use wsbeat_core::hub::{Hub, Next};
 use wsbeat_core::policy::{Application, Ask, Death, Plan, Policy, PolicyConfig};
 use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now, Span};
+use wsbeat_tests::counting::{Counting, count};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

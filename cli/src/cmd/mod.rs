@@ -5,4 +5,6 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod dialects;
 pub(crate) mod man;
+pub(crate) mod replay;
 pub(crate) mod serve;
+pub(crate) mod simulate;

@@ -16,6 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
 use crate::output::Out;
+use crate::recording;
 use handler::Serving;
 
 /// Serve WebSocket connections and keep their heartbeats
@@ -106,6 +107,12 @@ pub(crate) struct ServeArgs {
     /// Where chance comes from: phases, jitter, the order of a drain [default: 0]
     #[arg(long, value_name = "N", help_heading = SETTINGS)]
     seed: Option<String>,
+    /// Record every input and decision in a file that wsbeat replay reads; what is in it is replaced
+    ///
+    /// It says what messages mean to the heartbeats and holds no message. The server never waits for the file: when it
+    /// cannot be written fast enough, the recording ends at a whole line and the log says so.
+    #[arg(long, value_name = "FILE", help_heading = SETTINGS, value_hint = ValueHint::FilePath)]
+    record: Option<String>,
     /// A file of settings (also WSBEAT_CONFIG)
     #[arg(long, value_name = "FILE", help_heading = SETTINGS, value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
@@ -167,6 +174,7 @@ impl ServeArgs {
             ("write_limit", one(&self.write_limit)),
             ("handshake_timeout", one(&self.handshake_timeout)),
             ("seed", one(&self.seed)),
+            ("record", one(&self.record)),
         ]
     }
 
@@ -205,7 +213,13 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let handler = Serving::new(&config, log.clone());
-    let server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
+    let mut server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
+    let mut recording = None;
+    if let Some(path) = &config.record {
+        let (tap, writer) = recording::start(path, log)?;
+        server = server.record(tap);
+        recording = Some(writer);
+    }
     for address in server.local_addrs() {
         let url = format!("ws://{address}");
         let printed = out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", &url));
@@ -223,6 +237,9 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
             () = either(&mut interrupt, &mut terminate) => end(&handle, log),
         }
     };
+    if let Some(recording) = recording {
+        recording.finish();
+    }
     Ok(ended(summary, log))
 }
 

@@ -31,7 +31,7 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 17] = [
+pub(super) const SERVER: [Key; 18] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
@@ -49,6 +49,7 @@ pub(super) const SERVER: [Key; 17] = [
     Key::one("discard_limit"),
     Key::one("drain"),
     Key::one("seed"),
+    Key::one("record"),
 ];
 
 /// Every key.

@@ -1,6 +1,6 @@
 //! Settings, read and checked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
@@ -44,6 +44,8 @@ pub(crate) struct ServeConfig {
     pub(crate) server: ServerConfig,
     /// What it does with messages.
     pub(crate) on_message: OnMessage,
+    /// The file to record into.
+    pub(crate) record: Option<PathBuf>,
     /// The policy that it gives.
     pub(crate) policy: Policy,
 }
@@ -55,12 +57,13 @@ pub(crate) struct ServeConfig {
 pub(crate) fn read(settings: &Settings) -> Result<ServeConfig, Vec<ConfigError>> {
     let mut reader = Reader { settings, errors: Vec::new() };
     let on_message = reader.one("on_message", on_message).unwrap_or_default();
+    let record = reader.one("record", record);
     let server = reader.server();
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
     match server.check() {
-        Ok(policy) => Ok(ServeConfig { server, on_message, policy }),
+        Ok(policy) => Ok(ServeConfig { server, on_message, record, policy }),
         Err(error) => Err(vec![checked_wrong(settings, &error)]),
     }
 }
@@ -185,6 +188,13 @@ fn on_message(text: &str) -> Result<OnMessage, String> {
         .into_iter()
         .find(|one| one.name() == text)
         .ok_or_else(|| format!("one of {}", OnMessage::ALL.map(OnMessage::name).join(", ")))
+}
+
+fn record(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("write the path of a file".into());
+    }
+    Ok(text.into())
 }
 
 fn listen(text: &str) -> Result<std::net::SocketAddr, String> {

@@ -74,9 +74,13 @@ impl Heartbeats {
 
     /// The message came after which a client may begin to ask.
     pub(super) fn ready(&mut self, ask: &Ask, cx: &Ctx) {
-        if ask.start == Start::Ready && !self.grid.is_on() {
-            self.grid = Grid::from(cx.now.at.after(ask.period));
+        if ask.start != Start::Ready || self.grid.is_on() {
+            return;
         }
+        self.grid = Grid::from(match ask.cadence {
+            Cadence::Together => together(ask, cx.now.at),
+            Cadence::Spread => cx.now.at.after(ask.period),
+        });
     }
 
     /// The settings changed.
@@ -165,13 +169,14 @@ impl Heartbeats {
 
     fn silence(&self, app: &Application, deadline: Instant, cx: &Ctx) -> Verdict {
         let index = usize::from(self.unanswered.saturating_sub(1));
+        let remembered = index < usize::from(self.known);
         Verdict {
             kind: if self.heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
             code: app.close_code,
             reason: if app.close_code.is_some() { "heartbeat timeout" } else { "" },
             plane: Plane::Application,
-            token: (index < usize::from(self.known)).then(|| Token(self.tokens[index])),
-            written: Some(self.oldest),
+            token: remembered.then(|| Token(self.tokens[index])),
+            written: Some(if remembered { self.flushed[index] } else { self.oldest }),
             unanswered: u32::from(self.unanswered),
             last_answer: known(self.last_answer),
             last_byte: cx.last_byte,
@@ -185,6 +190,7 @@ impl Heartbeats {
         if !self.is_due(ask, cx) {
             return None;
         }
+        let deadline = self.grid.due(spacing(ask, cx));
         let point = self.pass(ask, cx);
         if self.unwritten != Unwritten::None {
             return None;
@@ -192,9 +198,10 @@ impl Heartbeats {
         match ask.death {
             // The close waits for its time: nothing is sent, the next beat looks again.
             Death::MissesBefore(misses) if self.unanswered >= misses => None,
-            Death::MissesAfter(misses) if self.unanswered >= misses => {
+            // While something is unread nobody is judged (R11): the heartbeat goes out, the next beat looks again.
+            Death::MissesAfter(misses) if self.unanswered >= misses && !cx.unread => {
                 self.send_uncounted(ask, point, beats, cx, out);
-                Some(Outcome::Close(self.silence(app, cx.now.at, cx)))
+                Some(Outcome::Close(self.silence(app, deadline, cx)))
             }
             _ => {
                 self.send_counted(ask, point, beats, cx, out);
@@ -305,11 +312,18 @@ impl Heartbeats {
     pub(super) fn answer<S: Sink>(&mut self, ask: &Ask, token: Token, cx: &Ctx, out: &mut S) {
         let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0);
         let window = ask.matching.window().min(self.unanswered);
+        let any = ask.matching == Matching::Any || ask.answers == Answers::Any;
         match place.and_then(|p| u8::try_from(p).ok()) {
-            Some(place) if ask.matching != Matching::Any && place < window => self.matched(place, token, cx, out),
-            place if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(place, token, cx, out),
+            // Where any answer answers all that was written, one that tells its heartbeat adds something for the unwritten only.
+            Some(place) if place < window && !(any && self.is_written(place)) => self.matched(place, token, cx, out),
+            place if any => self.any(place, token, cx, out),
             place => out.count(self.refused(place, token)),
         }
+    }
+
+    /// Whether the heartbeat that `place` newer ones followed was written.
+    fn is_written(&self, place: u8) -> bool {
+        place > 0 || self.unwritten != Unwritten::Counted
     }
 
     /// The answer brings back a token within the window: it and all older heartbeats are answered.
@@ -354,6 +368,11 @@ impl Heartbeats {
 
     pub(super) fn unanswered(&self) -> u32 {
         u32::from(self.unanswered)
+    }
+
+    /// The newest token; 0 is none.
+    pub(super) fn last_token(&self) -> u64 {
+        self.last_token
     }
 
     pub(super) fn last_answer(&self) -> Option<Instant> {

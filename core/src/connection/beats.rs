@@ -12,6 +12,11 @@ pub struct Beats {
 }
 
 impl Beats {
+    /// The beats of a connection that stands alone, whose last token was `token`; 0 is none.
+    pub(super) fn alone(token: u64) -> Self {
+        Beats { point: Instant::NEVER, token }
+    }
+
     /// The token of the beat at `point`; made when the beat first sends one.
     pub(super) fn token(&mut self, point: Instant, kind: TokenKind, cx: &Ctx) -> u64 {
         if self.point != point || self.token == 0 {

@@ -1,6 +1,5 @@
 //! What is due, in its order, and how a connection ends.
 
-use super::listen::Heard;
 use super::{Beats, Connection, Ctx, Outcome, Phase};
 use crate::event::{Action, Counter, Note, Plane, Sink, Verdict, VerdictKind};
 use crate::policy::{Application, Counts, Limits, Policy, Profile, STALL_AFTER_MAX};
@@ -63,7 +62,7 @@ impl Connection {
         asked.or_else(|| self.heard.judge(app, cx))
     }
 
-    fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
+    pub(super) fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
         let deadline = self.lifetime_ends(&policy.limits);
         let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, cx.last_byte);
         (cx.now.at >= deadline).then_some(Outcome::Close(Verdict { deadline, ..verdict }))
@@ -71,7 +70,7 @@ impl Connection {
 
     fn beat<S: Sink>(&mut self, app: &Application, beats: &mut Beats, cx: &Ctx, stalled: bool, out: &mut S) -> Option<Outcome> {
         if stalled {
-            self.heard = Heard::from(cx.now.at);
+            self.heard.stalled(cx.now.at);
         }
         let ask = app.ask.as_ref()?;
         if stalled {
@@ -83,7 +82,7 @@ impl Connection {
 
     // How it ends.
 
-    fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {
+    pub(super) fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {
         match outcome {
             Outcome::Close(verdict) => self.close(policy, verdict, out),
             Outcome::Abort(verdict) => {

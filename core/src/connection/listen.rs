@@ -12,8 +12,10 @@ pub(super) struct Heard {
     at: Instant,
     /// When the last heartbeat came.
     heartbeat_at: Instant,
-    /// When the last data came.
+    /// From when the feed counts as without data: its last data, or later where its limit was lifted.
     data_at: Instant,
+    /// Heartbeats have come since the last data.
+    flows: bool,
 }
 
 /// Something of the peer's.
@@ -30,18 +32,35 @@ pub(super) enum Sign {
 impl Heard {
     /// Everything begins at `now`.
     pub(super) const fn from(now: Instant) -> Self {
-        Heard { at: now, heartbeat_at: now, data_at: now }
+        Heard { at: now, heartbeat_at: now, data_at: now, flows: false }
+    }
+
+    /// The host slept: every limit runs anew from `now` (R5). When a heartbeat came stays what it was: verdicts tell it (R8).
+    pub(super) fn stalled(&mut self, now: Instant) {
+        (self.at, self.data_at, self.flows) = (now, now, false);
     }
 
     /// The peer gave a sign.
     pub(super) fn sign(&mut self, app: &Application, sign: Sign, now: Instant) {
         match sign {
-            Sign::Heartbeat => self.heartbeat_at = now,
-            Sign::Data => self.data_at = now,
+            Sign::Heartbeat => self.heartbeat(app, now),
+            Sign::Data => (self.data_at, self.flows) = (now, false),
             Sign::Bytes | Sign::Ping | Sign::Answer => {}
         }
         if app.listen.is_some_and(|l| counts(l.evidence, sign)) {
             self.at = now;
+        }
+    }
+
+    /// Where heartbeats begin to flow without data, the limit of the feed begins to hold: it passes now at the earliest.
+    fn heartbeat(&mut self, app: &Application, now: Instant) {
+        self.heartbeat_at = now;
+        if self.flows || now <= self.data_at {
+            return;
+        }
+        self.flows = true;
+        if let Some(timeout) = app.feed_timeout {
+            self.data_at = self.data_at.max(now.before(timeout));
         }
     }
 
@@ -69,7 +88,7 @@ impl Heard {
     /// Heartbeats flow, data does not.
     fn feed_stalls_at(&self, app: &Application) -> Instant {
         match app.feed_timeout {
-            Some(timeout) if self.heartbeat_at > self.data_at => self.data_at.after(timeout),
+            Some(timeout) if self.flows => self.data_at.after(timeout),
             _ => Instant::NEVER,
         }
     }

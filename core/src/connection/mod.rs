@@ -107,7 +107,7 @@ impl Connection {
     /// Takes one input to its end; every action goes to `out`. Returns when to call again with [`Input::Tick`].
     #[must_use]
     pub fn step<S: Sink>(&mut self, policy: &Policy, now: Now, input: Input, out: &mut S) -> Instant {
-        let mut beats = Beats::default();
+        let mut beats = Beats::alone(self.heartbeats.last_token());
         if input == Input::Tick {
             let lateness = now.at.since(self.deadline(policy));
             return self.tick(policy, &mut beats, now, lateness, out);
@@ -211,8 +211,8 @@ impl Connection {
         self.pings.rebase(policy.transport.as_ref(), &cx, out);
         self.heartbeats.rebase(policy.application.as_ref().and_then(|a| a.ask.as_ref()), &cx);
         self.lift(policy, now);
-        if now.at >= self.lifetime_ends(&policy.limits) {
-            self.close_plain(policy, VerdictKind::Lifetime, Some(1012), "please reconnect", now, out);
+        if let Some(outcome) = self.lifetime_verdict(policy, &cx) {
+            self.carry_out(policy, outcome, out);
         }
     }
 

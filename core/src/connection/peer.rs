@@ -74,7 +74,6 @@ impl Connection {
             return self.data(policy, now, out);
         };
         self.message(policy, Sign::Heartbeat, now);
-        self.lift(policy, now);
         out.count(Counter::HeartbeatsReceived);
         if app.answers_peer {
             out.count(Counter::AnswersSent);

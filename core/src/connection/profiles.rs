@@ -138,6 +138,7 @@ impl Pings {
         }
         self.waiting = true;
         self.profile_send(t, cx, out);
+        self.grid.set(cx.now.at.after(t.interval));
     }
 
     fn websockets_pong<S: Sink>(&mut self, t: &Transport, cx: &Ctx, payload: Payload, out: &mut S) {
@@ -149,7 +150,7 @@ impl Pings {
         }
         self.waiting = false;
         self.resolve(t, cx, self.sent, out);
-        self.grid.set(self.last_ping.after(t.interval).max(cx.now.at));
+        self.grid.set(self.grid.point().max(cx.now.at));
         self.websockets_ping(t, cx, out);
     }
 
@@ -180,7 +181,7 @@ impl Pings {
     // The chat example of gorilla/websocket: a read deadline that only pongs move, a ticker that pings.
 
     fn wait_ends(&self, t: &Transport) -> Instant {
-        self.last_pong.after(t.timeout)
+        self.wait_from.after(t.timeout)
     }
 
     fn gorilla_judge(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {

@@ -1,6 +1,6 @@
 //! The transport plane under `strict`: all the rules.
 
-use super::transport::{Facts, PINGS_MAX, Pings, payload_of, spacing};
+use super::transport::{Facts, PINGS_MAX, Pings, payload_of, place, spacing};
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Payload, Plane, Sink, Verdict, VerdictKind};
 use crate::policy::{Answers, Evidence, Transport};
@@ -23,6 +23,12 @@ impl Pings {
     pub(super) fn strict_lift(&mut self, t: &Transport, now: Instant) {
         self.oldest = self.oldest.max(now.before(self.effective_timeout(t)));
         self.stall_from = self.stall_from.max(now.before(t.write_stall));
+    }
+
+    /// When the oldest undischarged ping was written; `oldest` may be later, where its deadline was lifted.
+    fn oldest_written(&self) -> Instant {
+        let newest = self.sent.wrapping_sub(u64::from(self.unwritten));
+        self.flushed[place(newest.wrapping_sub(u64::from(self.undischarged.saturating_sub(1))))]
     }
 
     fn effective_timeout(&self, t: &Transport) -> Span {
@@ -51,7 +57,7 @@ impl Pings {
                 code: Some(t.close_code),
                 reason: "heartbeat timeout",
                 unanswered: u32::from(self.undischarged),
-                written: self.oldest,
+                written: self.oldest_written(),
                 deadline,
             },
         )))

@@ -22,6 +22,8 @@ pub(super) struct Pings {
     pub(super) oldest: Instant,
     /// When the last pong that counts came; before the first, when the plane started.
     pub(super) last_pong: Instant,
+    /// `gorilla-chat`: from when its wait for a pong runs.
+    pub(super) wait_from: Instant,
     /// From when an unwritten ping counts as stalled.
     pub(super) stall_from: Instant,
     /// When ping k was written, at (k - 1) mod 4.
@@ -56,6 +58,7 @@ impl Pings {
         last_ping: Instant::NEVER,
         oldest: Instant::NEVER,
         last_pong: Instant::NEVER,
+        wait_from: Instant::NEVER,
         stall_from: Instant::NEVER,
         flushed: [Instant::NEVER; PINGS_MAX as usize],
         sent: 0,
@@ -84,6 +87,7 @@ impl Pings {
             grid: Grid::from(first),
             last_ping: cx.now.at,
             last_pong: cx.now.at,
+            wait_from: cx.now.at,
             profile: t.profile,
             sent,
             user_pings,
@@ -143,7 +147,7 @@ impl Pings {
     pub(super) fn lift(&mut self, t: &Transport, now: Instant) {
         match t.profile {
             Profile::Strict => self.strict_lift(t, now),
-            Profile::GorillaChat => self.last_pong = self.last_pong.max(now.before(t.timeout)),
+            Profile::GorillaChat => self.wait_from = self.wait_from.max(now.before(t.timeout)),
             Profile::Tornado65 | Profile::Websockets | Profile::UWebSockets if self.waiting => {
                 self.last_ping = self.last_ping.max(now.before(t.timeout));
             }
@@ -229,7 +233,7 @@ impl Pings {
 
     /// A pong that counts came.
     pub(super) fn answered(&mut self, cx: &Ctx) {
-        (self.last_pong, self.answered) = (cx.now.at, true);
+        (self.last_pong, self.wait_from, self.answered) = (cx.now.at, cx.now.at, true);
     }
 
     /// When the last pong that counts came.
@@ -238,7 +242,7 @@ impl Pings {
     }
 
     pub(super) fn slot(&mut self, number: u64) -> &mut Instant {
-        &mut self.flushed[(number.wrapping_sub(1) % u64::from(PINGS_MAX)) as usize]
+        &mut self.flushed[place(number)]
     }
 
     /// A pong for a ping of the user's, if one is outstanding.
@@ -290,6 +294,11 @@ fn drawn_first(interval: Span, cx: &Ctx) -> Instant {
     let earliest = cx.now.at.after(interval.part(2));
     let drawn = earliest.after(cx.chance.span(Purpose::FirstPing, 0, interval.minus(interval.part(2))));
     slotted(drawn, earliest, interval)
+}
+
+/// Where the written time of ping `number` is kept.
+pub(super) const fn place(number: u64) -> usize {
+    (number.wrapping_sub(1) % PINGS_MAX as u64) as usize
 }
 
 /// The payload of ping `number`.

@@ -1,5 +1,7 @@
 //! How an adaptor is made.
 
+use std::ops::ControlFlow;
+
 use futures_util::Sink;
 use tokio_tungstenite::tungstenite::{self, Message};
 use wsbeat_core::dialect::{Dialect, Role};
@@ -12,6 +14,7 @@ use super::gate::GateHandle;
 use super::machine::{Machine, Parts};
 use super::meter::Meter;
 use crate::clock::Clock;
+use crate::tape::Tap;
 
 /// In which dialect heartbeats are spoken.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +111,7 @@ impl Builder {
 
     /// Whether the settings can be, before there is a stream.
     pub(crate) fn check(self) -> Result<(), PolicyError> {
-        self.machine().map(drop)
+        self.machine(None).map(drop)
     }
 
     /// The adaptor over `inner`, whose handshake has just been completed.
@@ -120,10 +123,26 @@ impl Builder {
         S: Sink<Message, Error = tungstenite::Error> + Unpin,
     {
         let meter = self.meter.clone();
-        Ok(Heartbeat::over(inner, self.machine()?, meter))
+        Ok(Heartbeat::over(inner, self.machine(None)?, meter))
     }
 
-    fn machine(self) -> Result<Machine, PolicyError> {
+    /// As [`build`](Builder::build), and records a [trace](wsbeat_core::trace) of all that the core is told and says.
+    ///
+    /// `tap` takes whole lines, several at once, within polls of the adaptor: it must not wait. What it breaks on ends the
+    /// recording, as does a peer that negotiates intervals, which a trace without messages cannot say. The trace says what
+    /// messages meant to the heartbeats; no message is in it.
+    ///
+    /// # Errors
+    /// A policy setting out of its limits.
+    pub fn build_recorded<S>(self, inner: S, tap: impl FnMut(&str) -> ControlFlow<()> + Send + 'static) -> Result<Heartbeat<S>, PolicyError>
+    where
+        S: Sink<Message, Error = tungstenite::Error> + Unpin,
+    {
+        let meter = self.meter.clone();
+        Ok(Heartbeat::over(inner, self.machine(Some(Box::new(tap)))?, meter))
+    }
+
+    fn machine(self, tap: Option<Tap>) -> Result<Machine, PolicyError> {
         let spoken = match self.dialect {
             DialectChoice::Auto => Spoken::Searching,
             DialectChoice::Named(dialect) => Spoken::This(Box::new(dialect)),
@@ -137,6 +156,7 @@ impl Builder {
             clock: self.clock.unwrap_or_default(),
             faults: self.faults,
             gate: self.gate,
+            tap,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The core's connection and all around it that needs no stream.
 
 mod inbound;
+mod recording;
 mod written;
 
 use std::collections::VecDeque;
@@ -22,9 +23,9 @@ use super::faults::{AnswerFaults, Fate};
 use super::gate::GateHandle;
 use super::outbox::{Answer, Asked, Outbox};
 use crate::clock::Clock;
+use crate::tape::{Tap, Tape};
 
 /// What a machine is made of.
-#[derive(Debug)]
 pub(super) struct Parts {
     pub(super) role: Role,
     pub(super) spoken: Spoken,
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) faults: AnswerFaults,
     pub(super) gate: Option<GateHandle>,
+    pub(super) tap: Option<Tap>,
 }
 
 /// One connection without its stream: messages in, actions into the outbox, events out.
@@ -49,6 +51,7 @@ pub(super) struct Machine {
     pub(super) events: VecDeque<Event>,
     pub(super) ending: Ending,
     collected: Collected,
+    seed: u64,
     pending: Pending,
     faults: AnswerFaults,
     rng: Rng,
@@ -76,10 +79,14 @@ struct Collected {
     actions: Vec<Action>,
     answered: Vec<(Plane, Token, Span)>,
     stats: Stats,
+    tape: Option<Tape>,
 }
 
 impl Sink for Collected {
     fn action(&mut self, action: Action) {
+        if let Some(tape) = &mut self.tape {
+            tape.action(recording::ID, action);
+        }
         self.actions.push(action);
     }
 
@@ -119,6 +126,7 @@ impl Machine {
             events: VecDeque::new(),
             ending: Ending::default(),
             collected: Collected::default(),
+            seed: parts.seed,
             pending: Pending::default(),
             faults: parts.faults,
             rng: Rng::new(parts.seed),
@@ -127,6 +135,9 @@ impl Machine {
             gated: VecDeque::new(),
             user_pings: VecDeque::new(),
         };
+        if let Some(tap) = parts.tap {
+            machine.record(now, tap);
+        }
         if let Some(hello) = machine.codec.hello() {
             machine.outbox.put_reply(hello);
         }
@@ -166,7 +177,9 @@ impl Machine {
         if self.has_ended() {
             return;
         }
+        self.record_input(now, input);
         self.deadline = self.connection.step(&self.policy, now, input, &mut self.collected);
+        self.hand_on_recording();
         let mut actions = std::mem::take(&mut self.collected.actions);
         for action in actions.drain(..) {
             self.act(now, action);
@@ -281,6 +294,9 @@ impl Machine {
         let now = self.clock.now();
         match message {
             Message::Ping(payload) => {
+                if let Some(tape) = &mut self.collected.tape {
+                    tape.user_ping(&payload);
+                }
                 self.pending.user_ping = Some(payload);
                 self.input(now, Input::UserPing);
                 self.pending.user_ping = None;
@@ -294,6 +310,9 @@ impl Machine {
 
     /// The user closes, with `code` (0: empty body) and `reason`.
     pub(super) fn close_by_user(&mut self, code: u16, reason: &str) {
+        if let Some(tape) = &mut self.collected.tape {
+            tape.user_close(reason);
+        }
         self.pending.close_reason = reason.to_owned();
         self.input(self.clock.now(), Input::UserClose(code));
     }

@@ -22,6 +22,7 @@ use super::origin::Origins;
 use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::world::World;
 use super::{Ending, Summary};
+use crate::tape::Tape;
 
 /// The bytes that one read takes at most, shared by all connections.
 const SPACE_BYTES: usize = 64 << 10;
@@ -100,11 +101,17 @@ impl<H: Handler> Driver<H> {
         self.world.handle()
     }
 
+    /// Records from now on, which is the beginning.
+    pub(super) fn record(&mut self, tape: Tape) {
+        self.world.pending.tape = Some(tape);
+    }
+
     /// Turn after turn; between them it waits for a socket, a deadline or a command, whichever comes first.
     pub(super) fn run(mut self) -> Summary {
         let mut wait = Wait::Again;
         loop {
             let turned = self.rest(wait).and_then(|()| self.turn());
+            self.world.hand_on_recording();
             match turned {
                 Ok(Wait::Ended(ending)) => return self.finish(ending),
                 Ok(next) => wait = next,
@@ -140,6 +147,7 @@ impl<H: Handler> Driver<H> {
 
     fn finish(mut self, ending: Ending) -> Summary {
         let dropped = self.drop_all();
+        self.world.hand_on_recording();
         self.world.shared.set_stopped();
         Summary { opened: self.world.shared.stats.opened.get(), dropped, ending }
     }

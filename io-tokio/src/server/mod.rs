@@ -42,6 +42,7 @@ mod origin;
 mod output;
 mod per_ip;
 mod reading;
+mod recording;
 mod response;
 mod slot;
 mod stats;
@@ -50,8 +51,11 @@ mod upgrade;
 mod world;
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 
 use tokio::sync::oneshot;
+use wsbeat_core::dialect::Role;
+use wsbeat_core::trace::{Header, Ticks};
 
 pub use config::{ServerConfig, ServerLimits};
 pub use control::{CloseReason, PingPayload};
@@ -62,6 +66,7 @@ pub use handler::{Context, End, Handler, Request};
 pub use origin::{OriginError, OriginPattern, Origins};
 pub use stats::{Count, Refusal, ServerStats};
 
+use crate::tape::Tape;
 use driver::Driver;
 
 /// A server that listens; [`run`](Server::run) makes it serve.
@@ -69,6 +74,8 @@ use driver::Driver;
 pub struct Server<H> {
     driver: Driver<H>,
     local_addrs: Vec<SocketAddr>,
+    /// What decides, for the head of a trace.
+    header: Header,
 }
 
 /// Ends a server whose [`run`](Server::run) is dropped.
@@ -110,8 +117,26 @@ impl<H: Handler> Server<H> {
     /// # Errors
     /// A setting that cannot be, or an address that cannot be listened at.
     pub async fn bind(config: ServerConfig, handler: H) -> Result<Self, BindError> {
+        let header = Header {
+            seed: config.seed,
+            ticks: Ticks::Recorded,
+            role: Role::Server,
+            dialect: config.dialect.clone(),
+            config: config.policy.clone(),
+        };
         let (driver, local_addrs) = Driver::bind(config, handler)?;
-        Ok(Server { driver, local_addrs })
+        Ok(Server { driver, local_addrs, header })
+    }
+
+    /// Records a [trace](wsbeat_core::trace) of all that the hub is told and says, from the beginning to the end.
+    ///
+    /// `tap` takes whole lines, several at once, after each turn of the driver and at its end. It runs on the driver: it must
+    /// not wait. What it breaks on ends the recording, as does [`Handle::set_policy`], whose policy a trace cannot say. The
+    /// trace says what messages meant to the heartbeats; no message of the user's is in it.
+    #[must_use]
+    pub fn record(mut self, tap: impl FnMut(&str) -> ControlFlow<()> + Send + 'static) -> Self {
+        self.driver.record(Tape::start(&self.header, Box::new(tap)));
+        self
     }
 
     /// The addresses it listens at, in the order they were given, port 0 replaced.

@@ -28,6 +28,7 @@ impl<H: Handler> Driver<H> {
             self.world.per_ip.leave(peer.ip());
             return self.turn_away(stream, Refusal::Connections, "too many connections");
         };
+        self.world.record_accept(id);
         let mut slot = Slot::new(stream, id, peer);
         // Edge-triggered, and asked for once: interest in writing costs nothing until a write has found no room.
         let interest = Interest::READABLE | Interest::WRITABLE;

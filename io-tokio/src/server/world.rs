@@ -23,6 +23,7 @@ use super::output::Kind;
 use super::per_ip::PerIp;
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
+use crate::tape::Tape;
 
 /// Everything of a server but the user's handler.
 pub(super) struct World {
@@ -59,10 +60,15 @@ pub(super) struct World {
 pub(super) struct Pending {
     pub(super) actions: VecDeque<(ConnId, Action)>,
     pub(super) rtts: VecDeque<(ConnId, Plane, Token, Span)>,
+    /// Where all of it is recorded, if anywhere.
+    pub(super) tape: Option<Tape>,
 }
 
 impl HubSink for Pending {
     fn action(&mut self, id: ConnId, action: Action) {
+        if let Some(tape) = &mut self.tape {
+            tape.action(id, action);
+        }
         self.actions.push_back((id, action));
     }
 
@@ -163,6 +169,7 @@ impl World {
 
     /// Puts an input in. What the hub wants done waits in [`Pending`].
     pub(super) fn input(&mut self, id: ConnId, input: Input) {
+        self.record_input(id, input);
         let phase = self.hub.input(self.now, id, input, &mut self.pending);
         // An abort says so itself, behind its verdict.
         let is_aborted = matches!(self.pending.actions.back(), Some((of, Action::Abort(_))) if *of == id);
@@ -172,12 +179,14 @@ impl World {
     }
 
     pub(super) fn advance(&mut self, budget: u32) -> Next {
+        self.record_advance(budget);
         self.hub.advance(self.now, budget, &mut self.pending)
     }
 
     /// Puts every connection under another policy.
     pub(super) fn set_policy(&mut self, policy: Policy) {
         self.counts_sent = counts_sent(&policy);
+        self.end_recording();
         self.hub.replace(self.now, self.policy, policy, &mut self.pending);
     }
 
@@ -293,6 +302,9 @@ impl World {
         self.user_ping.clear();
         frame::write_ping(payload.as_bytes(), &mut self.user_ping);
         self.room(id, self.user_ping.len())?;
+        if let Some(tape) = &mut self.pending.tape {
+            tape.user_ping(payload.as_bytes());
+        }
         self.input(id, Input::UserPing);
         self.apply_all();
         Ok(())
@@ -303,6 +315,9 @@ impl World {
             return;
         }
         self.user_close = reason.clone();
+        if let Some(tape) = &mut self.pending.tape {
+            tape.user_close(reason.reason());
+        }
         self.input(id, Input::UserClose(reason.code()));
         self.apply_all();
     }

@@ -77,6 +77,7 @@ impl Machine {
         };
         self.policy = policy;
         self.codec.speak(tuned);
+        self.record_policy(now);
         self.events.push_back(Event::Dialect(dialect.id().to_owned()));
         self.input(now, Input::Reconfigured);
     }
@@ -98,6 +99,7 @@ impl Machine {
             match policy_of(self.role, self.codec.dialect(), &self.config, negotiated) {
                 Ok(policy) => {
                     self.policy = policy;
+                    self.end_recording();
                     self.input(now, Input::Reconfigured);
                 }
                 Err(_) => self.input(now, Input::Fault(Fault::Malformed)),

@@ -1,0 +1,208 @@
+//! What the judge knows of the heartbeats of a connection.
+
+use crate::event::Token;
+use crate::policy::{Answers, Ask, Counts, Death, Matching, Start, Timing};
+use crate::time::{Instant, Span};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unwritten {
+    None,
+    Counted,
+    /// Sent after a stall: its answer is ignored.
+    Uncounted,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BeatWatch {
+    tokens: [u64; 4],
+    flushed: [Instant; 4],
+    /// When the oldest unanswered heartbeat was written.
+    oldest: Instant,
+    /// From when the time to a verdict counts: the last answered heartbeat, the opening, the last stall.
+    base: Instant,
+    /// Since when the newest is unwritten.
+    unwritten_since: Instant,
+    /// The same, or the last progress.
+    stuck_since: Instant,
+    /// What writers and hosts cost since `base`.
+    delay: Span,
+    last_token: u64,
+    known: u8,
+    unanswered: u8,
+    unwritten: Unwritten,
+}
+
+impl BeatWatch {
+    pub(super) const fn opened(now: Instant) -> Self {
+        BeatWatch {
+            tokens: [0; 4],
+            flushed: [Instant::NEVER; 4],
+            oldest: Instant::NEVER,
+            base: now,
+            unwritten_since: Instant::NEVER,
+            stuck_since: Instant::NEVER,
+            delay: Span::ZERO,
+            last_token: 0,
+            known: 0,
+            unanswered: 0,
+            unwritten: Unwritten::None,
+        }
+    }
+
+    pub(super) const fn unanswered(&self) -> u8 {
+        self.unanswered
+    }
+
+    /// A heartbeat was sent, `late` after it was due. What is wrong with it, if anything.
+    pub(super) fn sent(&mut self, ask: &Ask, token: Token, now: Instant, late: Span, rebased: bool) -> Option<&'static str> {
+        let wrong = self.wrong_to_send(ask, token, rebased);
+        (self.last_token, self.delay) = (token.0, self.delay.plus(late));
+        let last_words = matches!(ask.death, Death::MissesAfter(misses) if self.unanswered >= misses);
+        if !rebased && !last_words {
+            self.tokens.rotate_right(1);
+            self.flushed.rotate_right(1);
+            (self.tokens[0], self.flushed[0]) = (token.0, now);
+            self.known = (self.known + 1).min(4);
+            self.unanswered = self.unanswered.saturating_add(1);
+        }
+        if ask.counts == Counts::Queued {
+            if self.unanswered == 1 {
+                self.oldest = now;
+            }
+            return wrong;
+        }
+        self.unwritten = if rebased { Unwritten::Uncounted } else { Unwritten::Counted };
+        (self.unwritten_since, self.stuck_since) = (now, now);
+        wrong
+    }
+
+    fn wrong_to_send(&self, ask: &Ask, token: Token, rebased: bool) -> Option<&'static str> {
+        if self.unwritten != Unwritten::None {
+            return Some("a heartbeat is queued while one is unwritten");
+        }
+        if token.0 <= self.last_token {
+            return Some("tokens do not increase");
+        }
+        let full = matches!(ask.death, Death::MissesBefore(misses) if self.unanswered >= misses);
+        (full && !rebased).then_some("law 7: a heartbeat is sent although as many as may be are unanswered")
+    }
+
+    pub(super) fn flushed(&mut self, token: Token, now: Instant) {
+        if self.unwritten == Unwritten::None || token.0 != self.last_token {
+            return;
+        }
+        if self.unwritten == Unwritten::Counted {
+            self.flushed[0] = now;
+            if self.unanswered == 1 {
+                self.oldest = now;
+            }
+        }
+        self.written(now);
+    }
+
+    fn written(&mut self, now: Instant) {
+        self.delay = self.delay.plus(now.since(self.unwritten_since));
+        self.unwritten = Unwritten::None;
+    }
+
+    pub(super) fn wrote(&mut self, now: Instant) {
+        self.stuck_since = now;
+    }
+
+    /// What arrived lay unread for so long: what ran out meanwhile runs out now.
+    pub(super) fn is_read(&mut self, ask: &Ask, now: Instant, unread: Span) {
+        self.delay = self.delay.plus(unread);
+        if let Death::Timeout(timeout) = ask.death {
+            self.oldest = self.oldest.max(now.before(timeout));
+        }
+    }
+
+    pub(super) fn answer(&mut self, ask: &Ask, token: Token, now: Instant) {
+        let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0).and_then(|p| u8::try_from(p).ok());
+        let window = ask.matching.window().min(self.unanswered);
+        match place {
+            Some(place) if ask.matching != Matching::Any && place < window => self.matched(place, now),
+            _ if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(now),
+            _ => {}
+        }
+    }
+
+    fn matched(&mut self, place: u8, now: Instant) {
+        let overtook = place == 0 && self.unwritten == Unwritten::Counted;
+        self.base = if overtook { now } else { self.flushed[usize::from(place)] };
+        // What later heartbeats lost is theirs still: a delay is not forgotten with an answer to an older one.
+        if place == 0 {
+            self.delay = Span::ZERO;
+        }
+        self.unanswered = place;
+        if overtook {
+            self.unwritten = Unwritten::None;
+        }
+        if place > 0 {
+            self.oldest = self.flushed[usize::from(place) - 1];
+        }
+    }
+
+    fn any(&mut self, now: Instant) {
+        let waiting = u8::from(self.unwritten == Unwritten::Counted);
+        if self.unanswered > waiting {
+            self.unanswered = waiting;
+            (self.base, self.delay) = (now, Span::ZERO);
+        }
+    }
+
+    /// The host slept: what is unanswered starts anew (R5).
+    pub(super) fn rebase(&mut self, now: Instant) {
+        let unanswered = usize::from(self.unanswered).min(4);
+        self.flushed[..unanswered].fill(now);
+        (self.oldest, self.stuck_since, self.base) = (now, now, now);
+    }
+
+    /// Laws 11 and 12: as many as may be stand unanswered, written, and their time is over.
+    pub(super) fn may_be_given_up(&self, ask: &Ask, now: Instant) -> bool {
+        match ask.death {
+            Death::MissesBefore(misses) => {
+                let least = ask.period.times(u64::from(misses)).minus(ask.period.part(10));
+                self.unwritten == Unwritten::None && self.unanswered >= misses && now >= self.oldest.after(least)
+            }
+            Death::MissesAfter(misses) => self.unanswered >= misses,
+            Death::Timeout(timeout) => self.unanswered_written() > 0 && now >= self.oldest.after(timeout),
+            Death::Never => false,
+        }
+    }
+
+    fn unanswered_written(&self) -> u8 {
+        self.unanswered.saturating_sub(u8::from(self.unwritten == Unwritten::Counted))
+    }
+
+    pub(super) fn is_stuck(&self, ask: &Ask, now: Instant) -> bool {
+        self.unwritten != Unwritten::None && now >= self.stuck_since.after(ask.write_stall)
+    }
+
+    /// Law 13: until when it has to be given up, if nothing comes.
+    pub(super) fn ends_by(&self, ask: &Ask) -> Instant {
+        if self.unwritten != Unwritten::None {
+            return self.stuck_since.after(ask.write_stall);
+        }
+        match ask.death {
+            Death::Timeout(timeout) if self.unanswered_written() > 0 => self.oldest.after(timeout),
+            Death::MissesBefore(misses) if has_beats(ask) => {
+                let wobble = ask.period.as_nanos() / 1_000_000 * u64::from(ask.jitter_ppm) * 2;
+                let tenth = ask.period.part(10);
+                let lost = if self.delay.plus(Span::from_nanos(wobble)) > tenth {
+                    self.delay.as_nanos() / ask.period.as_nanos().max(1) + 1
+                } else {
+                    0
+                };
+                let periods = (u64::from(misses) + 1).saturating_add(lost);
+                self.base.after(ask.period.times(periods)).after(Span::from_nanos(wobble))
+            }
+            _ => Instant::NEVER,
+        }
+    }
+}
+
+/// Whether beats come on a grid that begins with the opening.
+fn has_beats(ask: &Ask) -> bool {
+    ask.timing == Timing::Beat && ask.start != Start::Ready && ask.counts == Counts::Written
+}

@@ -1,0 +1,147 @@
+//! What a run is made of: times that follow from the policy, and who is away when.
+
+use alloc::vec::Vec;
+
+use super::fault::{Fault, Faults};
+use crate::policy::{Cadence, Counts, Death, Policy, Profile};
+use crate::rng::Rng;
+use crate::time::{Instant, Span};
+
+/// Someone who is frozen by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Freeze {
+    pub(super) client: u32,
+    pub(super) from: Instant,
+    /// `NEVER` is for ever.
+    pub(super) until: Instant,
+}
+
+/// The times of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    pub(super) faults: Faults,
+    pub(super) freezes: Vec<Freeze>,
+    /// The time in which this policy finds a dead peer.
+    pub(super) reach: Span,
+    /// How often a peer that is listened for speaks.
+    pub(super) peer_period: Option<Span>,
+    /// How long the transport may take no byte.
+    pub(super) write_stall: Span,
+    /// When the storm ends.
+    pub(super) storm_ends: Instant,
+    /// From when on nobody may be given up; `NEVER` where that cannot be asked of this policy and network.
+    pub(super) calm_from: Instant,
+    pub(super) ends: Instant,
+}
+
+impl Plan {
+    pub(super) fn new(policy: &Policy, seed: u64, faults: Faults, freezes: Vec<Freeze>, round_trip_max: Span, length: Span) -> Self {
+        let reach = reach(policy);
+        let settle = reach.times(2).plus(Span::from_secs(20));
+        let calm = settle.times(2).min(length.part(2));
+        let storm_ends = if faults.is_none() { Instant::ZERO } else { Instant::ZERO.after(length.minus(calm)) };
+        let judged = !faults.is_none() && freezes.is_empty() && keeps_the_honest(policy, round_trip_max);
+        Plan {
+            seed,
+            faults,
+            freezes,
+            reach,
+            peer_period: policy.application.and_then(|app| app.listen).map(|listen| listen.limit.part(3)),
+            write_stall: write_stall(policy),
+            storm_ends,
+            calm_from: if judged { storm_ends.after(settle) } else { Instant::NEVER },
+            ends: Instant::ZERO.after(length),
+        }
+    }
+
+    pub(super) fn is_stormy(&self, at: Instant) -> bool {
+        at < self.storm_ends
+    }
+
+    /// No fault holds anything up for longer than the storm.
+    pub(super) fn clip(&self, at: Instant) -> Instant {
+        at.min(self.storm_ends)
+    }
+
+    /// The while for which faults that befall clients and the host are drawn once.
+    pub(super) fn a_while(&self) -> Span {
+        self.reach.times(4)
+    }
+
+    /// When the peer of `client` works again, where it is frozen at `at`: `NEVER` where it never does.
+    pub(super) fn frozen_until(&self, client: u32, at: Instant) -> Option<(Instant, Instant)> {
+        let named = self.freezes.iter().find(|f| f.client == client && f.from <= at && at < f.until);
+        named.map(|f| (f.from, f.until)).or_else(|| self.window(Fault::Freeze, client, at))
+    }
+
+    /// When what `client` sends comes through again, where it does not at `at`.
+    pub(super) fn cut_until(&self, client: u32, at: Instant) -> Option<(Instant, Instant)> {
+        self.window(Fault::Partition, client, at)
+    }
+
+    /// The window of `fault` that `at` lies in. It is drawn from seed, client and the while alone, so that nothing of it
+    /// has to be kept: a client costs a few bytes, and what happens to one does not move what happens to another.
+    fn window(&self, fault: Fault, client: u32, at: Instant) -> Option<(Instant, Instant)> {
+        if self.faults.ppm(fault) == 0 || at >= self.storm_ends {
+            return None;
+        }
+        let a_while = self.a_while().as_nanos().max(1);
+        let number = at.as_nanos() / a_while;
+        [number, number.wrapping_sub(1)].into_iter().find_map(|number| {
+            let start = number.checked_mul(a_while)?;
+            let key = (u64::from(client) << 8 | fault as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number.rotate_left(40);
+            let mut rng = Rng::new(self.seed ^ key);
+            // The first numbers of streams whose keys are near each other are near each other in nothing but their key.
+            if !self.faults.strikes(fault, &mut rng) {
+                return None;
+            }
+            let from = Instant::from_nanos(start.saturating_add(rng.below(a_while)));
+            let until = self.clip(from.after(Span::from_nanos(rng.below(a_while / 2))));
+            (from <= at && at < until).then_some((from, until))
+        })
+    }
+}
+
+/// The time in which this policy finds a dead peer, at least a second.
+fn reach(policy: &Policy) -> Span {
+    let transport = policy.transport.map(|t| t.interval.plus(t.timeout));
+    let asked = policy.application.and_then(|app| app.ask).map(|ask| match ask.death {
+        Death::MissesBefore(misses) | Death::MissesAfter(misses) => ask.period.times(u64::from(misses) + 1),
+        Death::Timeout(timeout) => ask.period.plus(timeout),
+        Death::Never => ask.period.times(2),
+    });
+    let listened = policy.application.and_then(|app| app.listen).map(|listen| listen.limit);
+    let longest = [transport, asked, listened].into_iter().flatten().max();
+    longest.unwrap_or(Span::from_secs(20)).max(Span::from_secs(1))
+}
+
+fn write_stall(policy: &Policy) -> Span {
+    let transport = policy.transport.map(|t| t.write_stall);
+    let asked = policy.application.and_then(|app| app.ask).map(|ask| ask.write_stall);
+    [transport, asked].into_iter().flatten().min().unwrap_or(Span::from_secs(20))
+}
+
+/// Whether this policy promises to give up nobody who answers within `round_trip_max`.
+fn keeps_the_honest(policy: &Policy, round_trip_max: Span) -> bool {
+    let transport = policy.transport.is_none_or(|t| t.profile == Profile::Strict && t.timeout > round_trip_max);
+    let Some(app) = &policy.application else {
+        return transport;
+    };
+    let asked = app.ask.is_none_or(|ask| {
+        let window = u64::from(ask.matching.window());
+        // Beats that jitter are nearer to each other by twice that.
+        let wobble = Span::from_nanos(ask.period.as_nanos() / 1_000_000 * u64::from(ask.jitter_ppm) * 2);
+        let within = |misses: u8| ask.period.times(u64::from(misses).min(window)).minus(wobble) > round_trip_max;
+        match ask.death {
+            Death::MissesBefore(misses) => within(misses),
+            // The blog's way has no rule against a host that is late: it promises nothing.
+            Death::MissesAfter(_) => false,
+            Death::Timeout(timeout) => timeout > round_trip_max,
+            Death::Never => true,
+        }
+    });
+    let counted = app.ask.is_none_or(|ask| ask.counts == Counts::Written && (ask.cadence == Cadence::Spread || ask.jitter_ppm == 0));
+    let listened = app.listen.is_none_or(|listen| listen.limit.part(3) > round_trip_max);
+    transport && asked && counted && listened
+}
