@@ -77,7 +77,7 @@ fn breaks_in(domain: Domain, law: &str) {
 #[test]
 fn what_is_called_written_when_it_was_queued_breaks_law_11() {
     // The timeout ends before a second ping or heartbeat could break rule R6 first.
-    let short = Domain { policy: policy(Evidence::PongOnly, 2), ends_s: 5, ..domain(Evidence::PongOnly, 1, 2) };
+    let short = Domain { policy: policy(Evidence::PongOnly, 2), ends_s: 5, ..domain(Evidence::PongOnly, 1, 1) };
     breaks_in(Domain { mutation: Mutation::FlushedWhenQueued, ..short }, "law 11");
 }
 
