@@ -1,4 +1,5 @@
 //! The wsbeat command.
+#![allow(rustdoc::broken_intra_doc_links, reason = "the docs of flags are help texts, in which [::1]:8888 is an address")]
 
 mod args;
 mod cmd;

@@ -55,7 +55,8 @@ fn a_silent_peer_is_closed_and_a_line_says_why_without_v() {
     assert_eq!(close_code(&heard), Some(4408));
     assert_eq!(heard.iter().filter(|m| m.is_binary()).count(), 2);
     let ended = serve.stop();
-    let lines: Vec<&str> = ended.stderr.lines().map(without_time).collect();
+    // A busy machine may make a callback slow, and that is logged too.
+    let lines: Vec<&str> = ended.stderr.lines().map(without_time).filter(|line| !line.starts_with("slow callback")).collect();
     let [line] = lines[..] else { panic!("{}", ended.stderr) };
     let rest =
         line.strip_prefix("conn=1 close 4408 peer-silent: 2 unanswered, last answer never, oldest heartbeat written 0.").expect(line);
@@ -67,7 +68,7 @@ fn the_verdict_has_a_json_form_with_all_facts() {
     let serve = Serve::start(&["--interval", "200ms", "--log-format", "json"]);
     read_all(&mut serve.client());
     let ended = serve.stop();
-    let facts: serde_json::Value = serde_json::from_str(ended.stderr.lines().next().unwrap()).unwrap();
+    let facts: serde_json::Value = serde_json::from_str(ended.stderr.lines().find(|line| line.contains("\"verdict\":")).unwrap()).unwrap();
     assert_eq!(facts["v"], 1);
     assert_eq!(facts["level"], "warn");
     for (key, value) in [("conn", 1), ("code", 4408), ("unanswered", 2), ("write_queue_bytes", 0)] {

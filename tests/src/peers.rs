@@ -1,7 +1,7 @@
 //! Real peers for the tests: the article's programs in two generations, Python `websockets` and Node `ws`.
 //!
 //! A test opens a [`Stage`] with the [`Program`]s it needs, starts them, lets time pass and holds their [`Log`]s against
-//! the rules. What a peer needs is installed once into a cache folder (see [`install`]); where Python or Node is missing
+//! the rules. What a peer needs is installed once into a cache folder (`peers/install.rs`); where Python or Node is missing
 //! the test says so and is skipped, unless `WSBEAT_INTEROP=require` makes that a failure.
 
 mod command;
