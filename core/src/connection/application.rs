@@ -1,6 +1,6 @@
 //! The application plane: heartbeats that we send, and what answers them.
 
-use super::beats::{Beats, next_token};
+use super::beats::{Beats, Unwritten, next_token};
 use super::grid::{Grid, Spacing, slotted};
 use super::transport::known;
 use super::{Ctx, Outcome};
@@ -10,16 +10,6 @@ use crate::rng::Purpose;
 use crate::time::{Instant, Span};
 
 const RING: usize = Matching::WINDOW_MAX as usize;
-
-/// The newest heartbeat, while it is not written yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Unwritten {
-    None,
-    /// It counts as unanswered.
-    Counted,
-    /// It was sent after a stall, outside the ring: its answer is ignored.
-    Uncounted,
-}
 
 /// What is known of our heartbeats.
 #[derive(Clone, Copy, Debug, Hash)]

@@ -1,4 +1,4 @@
-//! The tokens of heartbeats.
+//! The tokens of heartbeats, and whether the newest is on its way.
 
 use super::Ctx;
 use crate::policy::TokenKind;
@@ -33,4 +33,14 @@ pub(super) fn next_token(previous: u64, kind: TokenKind, cx: &Ctx) -> u64 {
         TokenKind::Timestamp => next.max(cx.now.wall_ms),
         TokenKind::Counter => next,
     }
+}
+
+/// The newest heartbeat, while it is not written yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Unwritten {
+    None,
+    /// It counts as unanswered.
+    Counted,
+    /// It was sent after a stall, outside the ring: its answer is ignored.
+    Uncounted,
 }
