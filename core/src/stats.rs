@@ -39,6 +39,15 @@ impl Stats {
         }
     }
 
+    /// Adds what another hub counted.
+    pub fn merge(&mut self, other: &Stats) {
+        for (sum, n) in self.counts.iter_mut().zip(other.counts) {
+            *sum = sum.saturating_add(n);
+        }
+        self.transport.merge(&other.transport);
+        self.application.merge(&other.application);
+    }
+
     /// Records a round trip of a plane.
     pub const fn record(&mut self, plane: Plane, rtt: Span) {
         match plane {
@@ -76,6 +85,14 @@ impl Histogram {
         let n = &mut self.buckets[bucket_of(span)];
         *n = n.saturating_add(1);
         self.sum = self.sum.plus(span);
+    }
+
+    /// Adds what another histogram counted.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (sum, n) in self.buckets.iter_mut().zip(other.buckets) {
+            *sum = sum.saturating_add(n);
+        }
+        self.sum = self.sum.plus(other.sum);
     }
 
     /// How many spans were counted.
@@ -175,6 +192,20 @@ mod tests {
         assert_eq!((histogram.count(), histogram.sum()), (1_000, Span::from_millis(500_500)));
         assert_eq!(histogram.quantile(0), histogram.quantile(1));
         assert_eq!(histogram.quantile(2_000), histogram.quantile(1_000));
+    }
+
+    #[test]
+    fn what_two_hubs_counted_is_what_one_would_have_counted() {
+        let (mut both, mut one, mut other) = (Stats::default(), Stats::default(), Stats::default());
+        for us in [1, 50, 3_000, 3_100] {
+            let (plane, rtt) = (if us < 10 { Plane::Transport } else { Plane::Application }, Span::from_nanos(us * 1_000));
+            for stats in [&mut both, if us < 1_000 { &mut one } else { &mut other }] {
+                stats.record(plane, rtt);
+                stats.add(Counter::AnswersMatched);
+            }
+        }
+        one.merge(&other);
+        assert_eq!(one, both);
     }
 
     #[test]

@@ -104,13 +104,17 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DUR", help_heading = LIMITS)]
     handshake_timeout: Option<String>,
 
+    /// How many threads serve, each with its own share of the connections, 1 to 256 [default: 1]
+    #[arg(long, value_name = "N", help_heading = SETTINGS)]
+    workers: Option<String>,
     /// Where chance comes from: phases, jitter, the order of a drain [default: 0]
     #[arg(long, value_name = "N", help_heading = SETTINGS)]
     seed: Option<String>,
     /// Record every input and decision in a file that wsbeat replay reads; what is in it is replaced
     ///
     /// It says what messages mean to the heartbeats and holds no message. The server never waits for the file: when it
-    /// cannot be written fast enough, the recording ends at a whole line and the log says so.
+    /// cannot be written fast enough, the recording ends at a whole line and the log says so. Of several workers each has a
+    /// file of its own, FILE.0 and so on: each replays alone.
     #[arg(long, value_name = "FILE", help_heading = SETTINGS, value_hint = ValueHint::FilePath)]
     record: Option<String>,
     /// A file of settings (also WSBEAT_CONFIG)
@@ -173,6 +177,7 @@ impl ServeArgs {
             ("max_message", one(&self.max_message)),
             ("write_limit", one(&self.write_limit)),
             ("handshake_timeout", one(&self.handshake_timeout)),
+            ("workers", one(&self.workers)),
             ("seed", one(&self.seed)),
             ("record", one(&self.record)),
         ]
@@ -212,13 +217,14 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
     let cannot = |error: std::io::Error| Failure::new(Exit::Unreachable, format_args!("cannot watch signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let handler = Serving::new(&config, log.clone());
-    let mut server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
-    let mut recording = None;
+    let workers = config.server.workers;
+    let serving = Serving::new(&config, log.clone());
+    let mut server = Server::bind_each(config.server, |_| serving.clone()).await.map_err(bind_failure)?;
+    let mut recordings = Vec::new();
     if let Some(path) = &config.record {
-        let (tap, writer) = recording::start(path, log)?;
-        server = server.record(tap);
-        recording = Some(writer);
+        let (taps, writers) = recording::start_each(path, workers, log)?;
+        server = server.record_each(taps);
+        recordings = writers;
     }
     for address in server.local_addrs() {
         let url = format!("ws://{address}");
@@ -237,7 +243,7 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
             () = either(&mut interrupt, &mut terminate) => end(&handle, log),
         }
     };
-    if let Some(recording) = recording {
+    for recording in recordings {
         recording.finish();
     }
     Ok(ended(summary, log))

@@ -31,7 +31,7 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 18] = [
+pub(super) const SERVER: [Key; 19] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
@@ -48,6 +48,7 @@ pub(super) const SERVER: [Key; 18] = [
     Key::one("backlog"),
     Key::one("discard_limit"),
     Key::one("drain"),
+    Key::one("workers"),
     Key::one("seed"),
     Key::one("record"),
 ];

@@ -105,7 +105,7 @@ fn policy_row(key: &'static str, config: &ServeConfig) -> Row {
 }
 
 fn server_default(key: &str) -> Option<Vec<String>> {
-    let ServerConfig { listen, limits, seed, drain, .. } = ServerConfig::default();
+    let ServerConfig { listen, limits, seed, drain, workers, .. } = ServerConfig::default();
     let one = |text: String| Some(vec![text]);
     match key {
         "listen" => Some(listen.iter().map(ToString::to_string).collect()),
@@ -123,6 +123,7 @@ fn server_default(key: &str) -> Option<Vec<String>> {
         "backlog" => one(limits.backlog.to_string()),
         "discard_limit" => one(value::size_text(limits.discard_bytes_max)),
         "drain" => one(value::duration_text(drain)),
+        "workers" => one(workers.to_string()),
         "seed" => one(seed.to_string()),
         _ => None,
     }

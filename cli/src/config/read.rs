@@ -85,7 +85,8 @@ impl Reader<'_> {
             origins: self.list("origin", origin).map_or(default.origins, Origins::allowing),
             seed: self.one("seed", value::count).unwrap_or(default.seed),
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
-            page: default.page,
+            workers: self.one("workers", value::count).unwrap_or(default.workers),
+            ..default
         }
     }
 

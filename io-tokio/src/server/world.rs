@@ -8,21 +8,23 @@ use std::sync::Arc;
 use wsbeat_core::connection::Phase;
 use wsbeat_core::dialect::{Dialect, Encoder, Message};
 use wsbeat_core::event::{Action, ConnId, Fault, Input, Note, Plane, Token, Verdict, VerdictKind};
-use wsbeat_core::hub::{Hub, HubSink, Next, PolicyId};
+use wsbeat_core::hub::{Full, Hub, HubSink, Next, PolicyId};
 use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::clock::Clock;
-use super::config::ServerLimits;
+use super::config::{ServerConfig, ServerLimits};
 use super::control::{CloseReason, PingPayload};
 use super::emit::Cork;
-use super::error::SendError;
+use super::error::{HandleError, SendError};
 use super::frame;
-use super::handle::{Handle, Live, Shared};
+use super::handle::Handle;
+use super::numbers::Numbers;
 use super::output::Kind;
-use super::per_ip::PerIp;
+use super::shared::{Live, Shared};
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
+use super::workers::Workers;
 use crate::tape::Tape;
 
 /// Everything of a server but the user's handler.
@@ -34,7 +36,6 @@ pub(super) struct World {
     pub(super) now: Now,
     pub(super) slots: Vec<Option<Slot>>,
     pub(super) limits: ServerLimits,
-    pub(super) per_ip: PerIp,
     pub(super) dialect: Option<Arc<Dialect>>,
     encoder: Encoder,
     /// The policy wants to know what the user sends.
@@ -52,7 +53,10 @@ pub(super) struct World {
     pub(super) unread: VecDeque<ConnId>,
     /// When messages that are under way must be whole.
     assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    /// What others see of this worker.
     pub(super) shared: Arc<Shared>,
+    pub(super) workers: Arc<Workers>,
+    numbers: Numbers,
 }
 
 /// What the hub said and was not done yet.
@@ -88,21 +92,20 @@ pub(super) enum Event {
 }
 
 impl World {
-    pub(super) fn new(policy: Policy, limits: ServerLimits, dialect: Option<Dialect>, seed: u64, shared: Arc<Shared>) -> Self {
-        let counts_sent = policy.application.and_then(|a| a.ask).is_some_and(|ask| ask.timing == Timing::AfterSilence);
-        let mut hub = Hub::new(seed, limits.connections_max);
-        let clock = Clock::start();
+    /// The world of worker number `place`, whose share of all is `shared`.
+    pub(super) fn new(policy: Policy, config: &ServerConfig, clock: Clock, shared: Arc<Shared>, workers: Arc<Workers>, place: u32) -> Self {
+        let limits = config.limits;
+        let mut hub = Hub::new(config.seed, limits.connections_max);
         World {
+            counts_sent: counts_sent(&policy),
             policy: hub.register(policy),
             hub,
             now: clock.now(),
             clock,
             slots: Vec::new(),
-            per_ip: PerIp::new(limits.per_ip_max),
             limits,
-            dialect: dialect.map(Arc::new),
+            dialect: config.dialect.clone().map(Arc::new),
             encoder: Encoder::default(),
-            counts_sent,
             pending: Pending::default(),
             events: VecDeque::new(),
             answer: Vec::new(),
@@ -113,6 +116,8 @@ impl World {
             unread: VecDeque::new(),
             assembling: BinaryHeap::new(),
             shared,
+            workers,
+            numbers: Numbers::of(config.numbers(), place),
         }
     }
 
@@ -145,7 +150,7 @@ impl World {
         self.slot(id)?;
         let slot = self.slots[id.index as usize].take()?;
         self.cork.forget(id);
-        self.per_ip.leave(slot.peer().ip());
+        self.workers.leave(slot.peer().ip());
         if slot.stage == Stage::Open {
             self.count_closed(id);
         }
@@ -162,6 +167,15 @@ impl World {
     }
 
     // The hub.
+
+    /// A connection that has a place, under the next number.
+    pub(super) fn accept(&mut self) -> Result<ConnId, Full> {
+        self.hub.number_next(self.numbers.next);
+        let id = self.hub.accept(self.now, self.policy)?;
+        self.numbers.advance();
+        self.record_accept(id);
+        Ok(id)
+    }
 
     pub(super) fn tick_clock(&mut self) {
         self.now = self.clock.now();
@@ -322,13 +336,22 @@ impl World {
         self.apply_all();
     }
 
-    pub(super) fn broadcast(&mut self, message: Message<'_>) -> usize {
-        let frame = frame::message(message);
-        self.broadcast_frame(&frame)
+    /// Sends to a connection of whichever worker.
+    pub(super) fn send_to(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
+        if self.workers.of(id).is_none_or(|shared| std::ptr::eq(shared, &*self.shared)) {
+            return self.send(id, message);
+        }
+        self.handle().send(id, message).map_err(|error| match error {
+            HandleError::Full { commands_max } => SendError::Behind { commands_max },
+            HandleError::Unknown(_) | HandleError::Stopped => SendError::Closed(id),
+        })
     }
 
-    pub(super) fn count(&self) -> usize {
-        usize::try_from(self.shared.stats.open.get()).unwrap_or(usize::MAX)
+    /// Sends to all connections of all workers; returns how many of this one took it.
+    pub(super) fn broadcast(&mut self, message: Message<'_>) -> usize {
+        let frame = frame::message(message);
+        self.workers.relay(&self.shared, &frame);
+        self.broadcast_frame(&frame)
     }
 
     pub(super) fn queued_bytes(&self, id: ConnId) -> usize {
@@ -337,7 +360,7 @@ impl World {
     }
 
     pub(super) fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared) }
+        Handle { workers: Arc::clone(&self.workers) }
     }
 
     // Messages under way.
@@ -382,6 +405,6 @@ fn counts_sent(policy: &Policy) -> bool {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("now", &self.now).field("open", &self.count()).finish_non_exhaustive()
+        f.debug_struct("World").field("now", &self.now).field("open", &self.shared.stats.open.get()).finish_non_exhaustive()
     }
 }

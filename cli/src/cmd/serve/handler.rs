@@ -11,7 +11,7 @@ use crate::config::{OnMessage, ServeConfig};
 use crate::logging::{Level, Logger};
 
 /// The handler of `serve`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Serving {
     on_message: OnMessage,
     profile: Option<Profile>,
