@@ -8,6 +8,7 @@ mod escape;
 mod exit;
 mod json;
 mod logging;
+mod outbound;
 mod output;
 mod recording;
 
