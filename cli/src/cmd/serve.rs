@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wsbeat_core::policy::Profile;
 use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
 
-use crate::config::{self, Layer, OnMessage, ServeConfig};
+use crate::config::{self, Layer, OnMessage, ServeConfig, TlsFiles};
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
@@ -42,6 +42,12 @@ pub(crate) struct ServeArgs {
     /// A web page that may connect besides those of this host: scheme://host[:port], * for one label or alone for all; may be repeated
     #[arg(long, value_name = "PATTERN")]
     origin: Vec<String>,
+    /// The certificate chain for wss://, PEM; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_cert: Option<String>,
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_key: Option<String>,
 
     /// The time between heartbeats; 0s turns them off [default: the dialect's]
     #[arg(long, value_name = "DUR", help_heading = HEARTBEATS)]
@@ -141,6 +147,7 @@ const LONG_EXAMPLES: &str = "Examples:
   wsbeat serve --dialect none --ping-interval 20s --ping-timeout 10s
   wsbeat serve --dialect blog --profile tornado-6.4 --ping-interval 5s --ping-timeout 10s
   wsbeat serve --dialects mine.toml --dialect my-dialect
+  wsbeat serve --tls-cert chain.pem --tls-key key.pem --listen 0.0.0.0:443
   wsbeat serve --config wsbeat.toml --set write_stall=30s --print-config
 
 Exit status: 0 after a drain, 1 when told to end twice, 2 usage or configuration, 3 could not listen.";
@@ -155,6 +162,8 @@ impl ServeArgs {
             ("dialects", one(&self.dialects)),
             ("on_message", one(&self.on_message)),
             ("origin", self.origin.clone()),
+            ("tls_cert", one(&self.tls_cert)),
+            ("tls_key", one(&self.tls_key)),
             ("interval", one(&self.interval)),
             ("misses", one(&self.misses)),
             ("cadence", one(&self.cadence)),
@@ -212,7 +221,9 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
     let cannot = |error: std::io::Error| Failure::new(Exit::Unreachable, format_args!("cannot watch signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
     let handler = Serving::new(&config, log.clone());
+    let scheme = if config.tls_files.is_some() { "wss" } else { "ws" };
     let mut server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
     let mut recording = None;
     if let Some(path) = &config.record {
@@ -221,7 +232,7 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
         recording = Some(writer);
     }
     for address in server.local_addrs() {
-        let url = format!("ws://{address}");
+        let url = format!("{scheme}://{address}");
         let printed = out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", &url));
         // A server goes on whether or not somebody reads where it listens.
         if let Err(error) = printed {
@@ -235,6 +246,7 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
         tokio::select! {
             summary = &mut running => break summary,
             () = either(&mut interrupt, &mut terminate) => end(&handle, log),
+            _ = hangup.recv() => reload_tls(config.tls_files.as_ref(), &handle, log),
         }
     };
     if let Some(recording) = recording {
@@ -247,6 +259,19 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// New connections get the certificate that the files hold now; where they cannot be used, the one that they had.
+fn reload_tls(files: Option<&TlsFiles>, handle: &Handle, log: &Logger) {
+    let Some(files) = files else { return };
+    let reloaded = files.load().map_err(|e| e.to_string()).and_then(|tls| handle.set_tls(tls).map_err(|e| e.to_string()));
+    match reloaded {
+        Ok(()) => log.log(Level::Info, "certificate reloaded", Object::default),
+        Err(problem) => {
+            let message = format!("certificate not reloaded, the old one stays: {problem}");
+            log.log(Level::Error, &message, || Object::default().with("problem", &problem));
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub(crate) use file::read_file;
 pub(crate) use print::print;
-pub(crate) use read::{OnMessage, ServeConfig, find_dialect, load_dialects};
+pub(crate) use read::{OnMessage, ServeConfig, TlsFiles, find_dialect, load_dialects};
 pub(crate) use value::{duration, duration_text, share, size};
 
 use crate::exit::{Exit, Failure};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
-use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits};
+use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits, TlsConfig, TlsConfigError};
 
 use super::{ConfigError, Settings, file, keys, value};
 
@@ -46,8 +46,27 @@ pub(crate) struct ServeConfig {
     pub(crate) on_message: OnMessage,
     /// The file to record into.
     pub(crate) record: Option<PathBuf>,
+    /// The files of its certificate and key.
+    pub(crate) tls_files: Option<TlsFiles>,
     /// The policy that it gives.
     pub(crate) policy: Policy,
+}
+
+/// The files of a certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+impl TlsFiles {
+    /// What they hold now.
+    ///
+    /// # Errors
+    /// Which of them cannot be used, and why.
+    pub(crate) fn load(&self) -> Result<TlsConfig, TlsConfigError> {
+        TlsConfig::from_pem_files(&self.cert, &self.key)
+    }
 }
 
 /// Reads the settings.
@@ -58,12 +77,13 @@ pub(crate) fn read(settings: &Settings) -> Result<ServeConfig, Vec<ConfigError>>
     let mut reader = Reader { settings, errors: Vec::new() };
     let on_message = reader.one("on_message", on_message).unwrap_or_default();
     let record = reader.one("record", record);
-    let server = reader.server();
+    let tls_files = reader.tls_files();
+    let server = reader.server(tls_files.as_ref());
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
     match server.check() {
-        Ok(policy) => Ok(ServeConfig { server, on_message, record, policy }),
+        Ok(policy) => Ok(ServeConfig { server, on_message, record, tls_files, policy }),
         Err(error) => Err(vec![checked_wrong(settings, &error)]),
     }
 }
@@ -74,7 +94,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn server(&mut self) -> ServerConfig {
+    fn server(&mut self, tls_files: Option<&TlsFiles>) -> ServerConfig {
         let default = ServerConfig::default();
         let policy = self.policy();
         ServerConfig {
@@ -82,11 +102,31 @@ impl Reader<'_> {
             dialect: self.dialect(&policy),
             policy,
             limits: self.limits(),
+            tls: tls_files.and_then(|files| self.tls(files)),
             origins: self.list("origin", origin).map_or(default.origins, Origins::allowing),
             seed: self.one("seed", value::count).unwrap_or(default.seed),
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
             page: default.page,
         }
+    }
+
+    fn tls_files(&mut self) -> Option<TlsFiles> {
+        let path = |text: &str| Ok(PathBuf::from(text));
+        match (self.one("tls_cert", path), self.one("tls_key", path)) {
+            (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
+            (Some(cert), None) => self.wrong("tls_cert", &cert.display().to_string(), "tls_key is needed beside it"),
+            (None, Some(key)) => self.wrong("tls_key", &key.display().to_string(), "tls_cert is needed beside it"),
+            (None, None) => {}
+        }
+        None
+    }
+
+    fn tls(&mut self, files: &TlsFiles) -> Option<TlsConfig> {
+        let wrong = |error: TlsConfigError| {
+            let key = if error.file == files.cert { "tls_cert" } else { "tls_key" };
+            self.wrong(key, &error.file.display().to_string(), &error.problem);
+        };
+        files.load().map_err(wrong).ok()
     }
 
     fn limits(&mut self) -> ServerLimits {
