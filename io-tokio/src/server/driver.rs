@@ -21,6 +21,7 @@ use super::handler::Handler;
 use super::linger::Linger;
 use super::origin::Origins;
 use super::shared::{Command, Shared};
+use super::tls::TlsConfig;
 use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::workers::Workers;
 use super::world::World;
@@ -56,6 +57,8 @@ pub(super) struct Driver<H> {
     pub(super) drain: Option<Drain>,
     pub(super) drain_time: Duration,
     pub(super) origins: Arc<Origins>,
+    /// What new connections speak TLS with.
+    pub(super) tls: Option<TlsConfig>,
     pub(super) page: Arc<str>,
     /// What is received, for the connection whose turn it is.
     pub(super) space: Box<[u8]>,
@@ -108,6 +111,7 @@ impl<H: Handler> Driver<H> {
                 drain: None,
                 drain_time: config.drain,
                 origins: Arc::clone(&origins),
+                tls: config.tls.clone(),
                 page: Arc::clone(&page),
                 space: vec![0; SPACE_BYTES].into_boxed_slice(),
                 replies: Vec::new(),

@@ -13,6 +13,7 @@ use super::error::HandleError;
 use super::frame;
 use super::shared::Command;
 use super::stats::ServerStats;
+use super::tls::TlsConfig;
 use super::workers::{Stop, Workers};
 
 /// A server's handle for other tasks and threads: cheap to clone, never waits.
@@ -68,6 +69,14 @@ impl Handle {
     /// The queue is full, or the server has ended.
     pub fn set_policy(&self, policy: Policy) -> Result<(), HandleError> {
         self.workers.ask_all(|| Command::Policy(Box::new(policy.clone())))
+    }
+
+    /// Gives new connections another certificate; open ones keep theirs. A server that was bound without TLS has it from then on.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub fn set_tls(&self, tls: TlsConfig) -> Result<(), HandleError> {
+        self.workers.ask_all(|| Command::Tls(tls.clone()))
     }
 
     /// What the core counted: pings, answers and the histograms of their round trips.

@@ -24,6 +24,8 @@
 //! ```
 
 mod accept;
+mod asking;
+mod assembling;
 mod callbacks;
 mod clock;
 mod config;
@@ -38,7 +40,6 @@ mod handler;
 mod handshake;
 mod inbound;
 mod linger;
-mod numbers;
 mod origin;
 mod output;
 mod per_ip;
@@ -48,7 +49,10 @@ mod response;
 mod running;
 mod shared;
 mod slot;
+mod socket;
 mod stats;
+#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
+mod tls;
 mod turn;
 mod upgrade;
 mod workers;
@@ -68,6 +72,7 @@ pub use handle::Handle;
 pub use handler::{Context, End, Handler, Request};
 pub use origin::{OriginError, OriginPattern, Origins};
 pub use stats::{Count, Refusal, ServerStats};
+pub use tls::{TlsConfig, TlsConfigError};
 
 use crate::tape::Tape;
 use driver::Driver;

@@ -13,6 +13,7 @@ use wsbeat_core::stats::Stats;
 
 use super::control::{CloseReason, PingPayload};
 use super::stats::ServerStats;
+use super::tls::TlsConfig;
 
 /// What is asked of a driver. Messages come encoded: that work is the caller's, not the driver's.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) enum Command {
     Relay(Bytes),
     Close(ConnId, CloseReason),
     Policy(Box<Policy>),
+    Tls(TlsConfig),
     Stats(oneshot::Sender<Box<Stats>>),
 }
 

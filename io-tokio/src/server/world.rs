@@ -6,20 +6,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use wsbeat_core::connection::Phase;
-use wsbeat_core::dialect::{Dialect, Encoder, Message};
-use wsbeat_core::event::{Action, ConnId, Fault, Input, Note, Plane, Token, Verdict, VerdictKind};
+use wsbeat_core::dialect::{Dialect, Encoder};
+use wsbeat_core::event::{Action, ConnId, Input, Note, Plane, Token, Verdict, VerdictKind};
 use wsbeat_core::hub::{Full, Hub, HubSink, Next, PolicyId};
 use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::clock::Clock;
-use super::config::{ServerConfig, ServerLimits};
-use super::control::{CloseReason, PingPayload};
+use super::config::{Numbering, ServerConfig, ServerLimits};
+use super::control::CloseReason;
 use super::emit::Cork;
-use super::error::{HandleError, SendError};
 use super::frame;
-use super::handle::Handle;
-use super::numbers::Numbers;
 use super::output::Kind;
 use super::shared::{Live, Shared};
 use super::slot::{Slot, Stage};
@@ -44,19 +41,18 @@ pub(super) struct World {
     pub(super) events: VecDeque<(ConnId, Event)>,
     /// The answer to the heartbeat that was just put in, as a frame.
     pub(super) answer: Vec<u8>,
-    user_ping: Vec<u8>,
-    user_close: CloseReason,
+    pub(super) user_ping: Vec<u8>,
+    pub(super) user_close: CloseReason,
     /// Where frames are formatted.
     pub(super) scratch: Vec<u8>,
     pub(super) cork: Cork,
     /// Connections to be read again.
     pub(super) unread: VecDeque<ConnId>,
     /// When messages that are under way must be whole.
-    assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    pub(super) assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
     /// What others see of this worker.
     pub(super) shared: Arc<Shared>,
     pub(super) workers: Arc<Workers>,
-    numbers: Numbers,
 }
 
 /// What the hub said and was not done yet.
@@ -95,7 +91,8 @@ impl World {
     /// The world of worker number `place`, whose share of all is `shared`.
     pub(super) fn new(policy: Policy, config: &ServerConfig, clock: Clock, shared: Arc<Shared>, workers: Arc<Workers>, place: u32) -> Self {
         let limits = config.limits;
-        let mut hub = Hub::new(config.seed, limits.connections_max);
+        let Numbering { first, step } = config.numbers();
+        let mut hub = Hub::new(config.seed, limits.connections_max).numbered(first + place, step);
         World {
             counts_sent: counts_sent(&policy),
             policy: hub.register(policy),
@@ -117,7 +114,6 @@ impl World {
             assembling: BinaryHeap::new(),
             shared,
             workers,
-            numbers: Numbers::of(config.numbers(), place),
         }
     }
 
@@ -168,11 +164,9 @@ impl World {
 
     // The hub.
 
-    /// A connection that has a place, under the next number.
+    /// A connection that has a place.
     pub(super) fn accept(&mut self) -> Result<ConnId, Full> {
-        self.hub.number_next(self.numbers.next);
         let id = self.hub.accept(self.now, self.policy)?;
-        self.numbers.advance();
         self.record_accept(id);
         Ok(id)
     }
@@ -205,7 +199,7 @@ impl World {
     }
 
     /// Does everything that the hub said, but what is the handler's.
-    fn apply_all(&mut self) {
+    pub(super) fn apply_all(&mut self) {
         while let Some((id, action)) = self.pending.actions.pop_front() {
             self.apply(id, action);
         }
@@ -299,101 +293,6 @@ impl World {
         scratch.clear();
         work(self, &mut scratch);
         self.scratch = scratch;
-    }
-
-    // What the user asks for.
-
-    pub(super) fn send(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
-        let mut frame = std::mem::take(&mut self.scratch);
-        frame.clear();
-        frame::write_message(message, &mut frame);
-        let sent = self.send_frame(id, &frame);
-        self.scratch = frame;
-        sent
-    }
-
-    pub(super) fn ping(&mut self, id: ConnId, payload: &PingPayload) -> Result<(), SendError> {
-        self.user_ping.clear();
-        frame::write_ping(payload.as_bytes(), &mut self.user_ping);
-        self.room(id, self.user_ping.len())?;
-        if let Some(tape) = &mut self.pending.tape {
-            tape.user_ping(payload.as_bytes());
-        }
-        self.input(id, Input::UserPing);
-        self.apply_all();
-        Ok(())
-    }
-
-    pub(super) fn close(&mut self, id: ConnId, reason: &CloseReason) {
-        if self.stage(id) != Some(Stage::Open) {
-            return;
-        }
-        self.user_close = reason.clone();
-        if let Some(tape) = &mut self.pending.tape {
-            tape.user_close(reason.reason());
-        }
-        self.input(id, Input::UserClose(reason.code()));
-        self.apply_all();
-    }
-
-    /// Sends to a connection of whichever worker.
-    pub(super) fn send_to(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
-        if self.workers.of(id).is_none_or(|shared| std::ptr::eq(shared, &*self.shared)) {
-            return self.send(id, message);
-        }
-        self.handle().send(id, message).map_err(|error| match error {
-            HandleError::Full { commands_max } => SendError::Behind { commands_max },
-            HandleError::Unknown(_) | HandleError::Stopped => SendError::Closed(id),
-        })
-    }
-
-    /// Sends to all connections of all workers; returns how many of this one took it.
-    pub(super) fn broadcast(&mut self, message: Message<'_>) -> usize {
-        let frame = frame::message(message);
-        self.workers.relay(&self.shared, &frame);
-        self.broadcast_frame(&frame)
-    }
-
-    pub(super) fn queued_bytes(&self, id: ConnId) -> usize {
-        let slot = self.slots.get(id.index as usize).and_then(Option::as_ref);
-        slot.filter(|slot| slot.generation == id.generation).map_or(0, Slot::queued_bytes)
-    }
-
-    pub(super) fn handle(&self) -> Handle {
-        Handle { workers: Arc::clone(&self.workers) }
-    }
-
-    // Messages under way.
-
-    /// Sees to it that a message that began at `since` is looked at when it must be whole.
-    pub(super) fn arm_assembly(&mut self, id: ConnId, since: Instant) {
-        let due = since.after(self.limits.assembly.into());
-        let Some(slot) = self.slot(id) else { return };
-        if !slot.assembly_armed {
-            slot.assembly_armed = true;
-            self.assembling.push(Reverse((due, id)));
-        }
-    }
-
-    /// Faults messages that are not whole in time. Returns when to come again.
-    pub(super) fn expire_assembly(&mut self) -> Instant {
-        while let Some(Reverse((due, id))) = self.assembling.peek().copied() {
-            if due > self.now.at {
-                return due;
-            }
-            self.assembling.pop();
-            let Some(slot) = self.slot(id) else { continue };
-            slot.assembly_armed = false;
-            let Some(since) = slot.busy.as_ref().and_then(|b| b.partial.as_ref()).map(|p| p.since) else {
-                continue;
-            };
-            if since.after(self.limits.assembly.into()) <= self.now.at {
-                self.input(id, Input::Fault(Fault::Assembly));
-            } else {
-                self.arm_assembly(id, since);
-            }
-        }
-        Instant::NEVER
     }
 }
 
