@@ -54,6 +54,12 @@ pub(crate) struct ServeArgs {
     /// A web page that may connect besides those of this host: scheme://host[:port], * for one label or alone for all; may be repeated
     #[arg(long, value_name = "PATTERN")]
     origin: Vec<String>,
+    /// The certificate chain for wss://, PEM; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_cert: Option<String>,
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_key: Option<String>,
 
     /// The time between heartbeats; 0s turns them off [default: the dialect's]
     #[arg(long, value_name = "DUR", help_heading = HEARTBEATS)]
@@ -153,6 +159,7 @@ const LONG_EXAMPLES: &str = "Examples:
   wsbeat serve --dialect none --ping-interval 20s --ping-timeout 10s
   wsbeat serve --dialect blog --profile tornado-6.4 --ping-interval 5s --ping-timeout 10s
   wsbeat serve --dialects mine.toml --dialect my-dialect
+  wsbeat serve --tls-cert chain.pem --tls-key key.pem --listen 0.0.0.0:443
   wsbeat serve --config wsbeat.toml --set write_stall=30s --print-config
 
 Exit status: 0 after a drain, 1 when told to end twice, 2 usage or configuration, 3 could not listen.";
@@ -167,6 +174,8 @@ impl ServeArgs {
             ("dialects", one(&self.dialects)),
             ("on_message", one(&self.on_message)),
             ("origin", self.origin.clone()),
+            ("tls_cert", one(&self.tls_cert)),
+            ("tls_key", one(&self.tls_key)),
             ("interval", one(&self.interval)),
             ("misses", one(&self.misses)),
             ("cadence", one(&self.cadence)),

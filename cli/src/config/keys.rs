@@ -49,12 +49,14 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 19] = [
+pub(super) const SERVER: [Key; 21] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
     Key::one("on_message"),
     Key::list("origin"),
+    Key::one("tls_cert"),
+    Key::one("tls_key"),
     Key::one("max_connections"),
     Key::one("max_per_ip"),
     Key::one("max_message"),

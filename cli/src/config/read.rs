@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
-use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits};
+use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits, TlsConfig};
 
 use super::listeners::{self, ONLY, Table};
 use super::{ConfigError, Layer, Origin, Settings, file, keys, value};
@@ -190,12 +190,33 @@ impl<'a> Reader<'a> {
             dialect: dialect.clone().map(|dialect| tuned(dialect, &policy)),
             policy,
             limits: self.limits(),
+            tls: self.tls(),
             origins: self.list("origin", origin).map_or(default.origins, Origins::allowing),
             seed: self.one("seed", value::count).unwrap_or(default.seed),
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
             page: default.page,
         };
         (server, dialect)
+    }
+
+    fn tls(&mut self) -> Option<TlsConfig> {
+        let path = |text: &str| Ok(PathBuf::from(text));
+        let (cert, key) = match (self.one("tls_cert", path), self.one("tls_key", path)) {
+            (Some(cert), Some(key)) => (cert, key),
+            (Some(cert), None) => return self.alone("tls_cert", &cert, "tls_key"),
+            (None, Some(key)) => return self.alone("tls_key", &key, "tls_cert"),
+            (None, None) => return None,
+        };
+        let wrong = |error: wsbeat_tokio::server::TlsConfigError| {
+            let field = if error.file == cert { "tls_cert" } else { "tls_key" };
+            self.wrong(field, &error.file.display().to_string(), &error.problem);
+        };
+        TlsConfig::from_pem_files(&cert, &key).map_err(wrong).ok()
+    }
+
+    fn alone(&mut self, key: &str, path: &Path, missing: &str) -> Option<TlsConfig> {
+        self.wrong(key, &path.display().to_string(), &format!("{missing} is needed beside it"));
+        None
     }
 
     fn limits(&mut self) -> ServerLimits {

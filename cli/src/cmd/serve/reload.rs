@@ -14,6 +14,9 @@ use crate::logging::{Level, Logger};
 /// The keys beside those of the policy that change while a listener runs.
 const LIVE: [&str; 2] = ["on_message", "log_lines_per_s"];
 
+/// The files of TLS: read again each time, and new connections get what they hold. TLS itself does not come or go.
+const TLS: [&str; 2] = ["tls_cert", "tls_key"];
+
 /// What a new configuration means for one listener.
 struct Change {
     policy: Policy,
@@ -54,8 +57,7 @@ impl Change {
     fn between(old: &ListenerConfig, new: &ListenerConfig) -> Result<Self, Failure> {
         let name = &old.name;
         let policy = old.under_policy_of(new).map_err(|error| Failure::usage(format_args!("listener {name}: {error}")))?;
-        let (live, later): (Vec<_>, Vec<_>) =
-            old.settings.differing(&new.settings).into_iter().partition(|key| LIVE.contains(key) || PolicyConfig::KEYS.contains(key));
+        let (live, later): (Vec<_>, Vec<_>) = old.settings.differing(&new.settings).into_iter().partition(|key| is_live(key, old, new));
         let mut later = BTreeSet::from_iter(later);
         if old.dialect != new.dialect {
             // The file that it stands in may have changed, and no key.
@@ -67,6 +69,11 @@ impl Change {
         }
         Ok(Change { policy, live, later })
     }
+}
+
+fn is_live(key: &str, old: &ListenerConfig, new: &ListenerConfig) -> bool {
+    let both_have_tls = old.server.tls.is_some() && new.server.tls.is_some();
+    LIVE.contains(&key) || PolicyConfig::KEYS.contains(&key) || (TLS.contains(&key) && both_have_tls)
 }
 
 /// What a listener's dialect says first on each connection.
@@ -86,6 +93,12 @@ fn adopt(listener: &mut Listener, new: &ListenerConfig, change: Change, log: &Lo
             log.log(Level::Warn, "the recording ends here: a trace cannot say that the policy changed", || {
                 Object::default().with("listener", name)
             });
+        }
+    }
+    if let (Some(_), Some(tls)) = (&listener.config.server.tls, &new.server.tls) {
+        if let Err(error) = listener.handle.set_tls(tls.clone()) {
+            let message = format!("listener {name}: the old certificate stays in force: {error}");
+            return log.log(Level::Error, &message, || Object::default().with("listener", name));
         }
     }
     if !change.live.is_empty() {

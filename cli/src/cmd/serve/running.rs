@@ -69,13 +69,14 @@ impl Running {
                 server = server.record(tap);
                 running.recordings.push(writer);
             }
+            let scheme = if listener.server.tls.is_some() { "wss" } else { "ws" };
             running.listeners.push(Listener { config: listener, handle: server.handle(), live });
-            servers.push((server, name));
+            servers.push((server, scheme, name));
         }
         // All of them listen before one says so: a line on standard output means that the command is up.
-        for (server, name) in servers {
+        for (server, scheme, name) in servers {
             for address in server.local_addrs() {
-                running.say(&format!("ws://{address}"), name.as_deref(), out);
+                running.say(&format!("{scheme}://{address}"), name.as_deref(), out);
             }
             running.ends.spawn(server.run());
         }
