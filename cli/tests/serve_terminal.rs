@@ -27,11 +27,11 @@ impl Terminal {
         let line = format!("echo pid $$; exec {} {args}", env!("CARGO_BIN_EXE_wsbeat"));
         command.args(["-qfec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        variables.iter().for_each(|(name, value)| drop(command.env(name, value)));
+        command.envs(variables.iter().copied());
         let mut running = Running::start(command);
         let stdout = running.child().stdout.take().unwrap();
         let (sender, bytes) = channel();
-        std::thread::spawn(move || stdout.bytes().map_while(Result::ok).all(|byte| sender.send(byte).is_ok()));
+        std::thread::spawn(move || BufReader::new(stdout).bytes().map_while(Result::ok).all(|byte| sender.send(byte).is_ok()));
         Terminal { running, bytes }
     }
 
