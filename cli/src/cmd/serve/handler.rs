@@ -59,6 +59,9 @@ impl Handler for Serving {
 
     fn verdict(&mut self, ctx: &mut Context<'_>, verdict: &Verdict, queued_bytes: usize) {
         let level = lines::level(verdict.kind);
+        if level == Level::Warn {
+            self.live.give_up();
+        }
         self.log(level, verdict.kind.name(), || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.live.profile()));
     }
 
