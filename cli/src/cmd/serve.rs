@@ -1,5 +1,6 @@
 //! `wsbeat serve`.
 
+mod admin;
 mod handler;
 mod lines;
 
@@ -104,6 +105,16 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DUR", help_heading = LIMITS)]
     handshake_timeout: Option<String>,
 
+    /// The address of metrics, health, the API and the live page; any but loopback needs a token [default: none]
+    #[arg(long, value_name = "ADDR", help_heading = ADMIN)]
+    admin: Option<String>,
+    /// What requests to it must bring as Authorization: Bearer TOKEN (better kept out of the list of processes: WSBEAT_ADMIN_TOKEN)
+    #[arg(long, value_name = "TOKEN", help_heading = ADMIN)]
+    admin_token: Option<String>,
+    /// A name by which it may be asked for, besides IP addresses and localhost; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = ADMIN)]
+    admin_host: Vec<String>,
+
     /// Where chance comes from: phases, jitter, the order of a drain [default: 0]
     #[arg(long, value_name = "N", help_heading = SETTINGS)]
     seed: Option<String>,
@@ -124,10 +135,14 @@ pub(crate) struct ServeArgs {
     print_config: bool,
 }
 
+/// The name of the listener, where there is one.
+const NAME: &str = "main";
+
 const HEARTBEATS: &str = "Heartbeats";
 const PINGS: &str = "Pings";
 const ENDS: &str = "Ends";
 const LIMITS: &str = "Limits";
+const ADMIN: &str = "Admin";
 const SETTINGS: &str = "Settings";
 
 const EXAMPLES: &str = "Examples:
@@ -175,6 +190,9 @@ impl ServeArgs {
             ("handshake_timeout", one(&self.handshake_timeout)),
             ("seed", one(&self.seed)),
             ("record", one(&self.record)),
+            ("admin", one(&self.admin)),
+            ("admin_token", one(&self.admin_token)),
+            ("admin_host", self.admin_host.clone()),
         ]
     }
 
@@ -212,35 +230,52 @@ async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit,
     let cannot = |error: std::io::Error| Failure::new(Exit::Unreachable, format_args!("cannot watch signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let handler = Serving::new(&config, log.clone());
-    let mut server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
+    let (verdicts, feed) = wsbeat_tokio::admin::verdicts();
+    let verdicts = config.admin.is_some().then_some(verdicts);
+    let handler = Serving::new(NAME, &config, log.clone(), verdicts);
+    let mut server = Server::bind(config.server.clone(), handler).await.map_err(bind_failure)?;
     let mut recording = None;
     if let Some(path) = &config.record {
         let (tap, writer) = recording::start(path, log)?;
         server = server.record(tap);
         recording = Some(writer);
     }
-    for address in server.local_addrs() {
-        let url = format!("ws://{address}");
-        let printed = out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", &url));
-        // A server goes on whether or not somebody reads where it listens.
-        if let Err(error) = printed {
-            log.log(Level::Warn, &format!("standard output: {error}"), Object::default);
-        }
-    }
+    let urls: Vec<String> = server.local_addrs().iter().map(|address| format!("ws://{address}")).collect();
     let handle = server.handle();
+    let admin = match config.admin.clone() {
+        Some(at) => Some(admin::bind(at, vec![admin::listener(NAME, &config, urls.clone(), handle.clone())], feed)?),
+        None => None,
+    };
+    for url in &urls {
+        say(out, log, "listening", "listening on", url);
+    }
+    if let Some(admin) = admin {
+        say(out, log, "admin", "admin on", &format!("http://{}", admin.local_addr()));
+        tokio::spawn(admin.run());
+    }
     let running = server.run();
     tokio::pin!(running);
+    let mut signals = 0;
     let summary = loop {
         tokio::select! {
             summary = &mut running => break summary,
-            () = either(&mut interrupt, &mut terminate) => end(&handle, log),
+            () = either(&mut interrupt, &mut terminate) => {
+                signals += 1;
+                end(&handle, signals, log);
+            }
         }
     };
     if let Some(recording) = recording {
         recording.finish();
     }
     Ok(ended(summary, log))
+}
+
+/// Says where something listens. A server goes on whether or not somebody reads that.
+fn say(out: &mut Out, log: &Logger, event: &str, words: &str, url: &str) {
+    if let Err(error) = out.line(|| format!("{words} {url}"), || Object::event(event).with("url", url)) {
+        log.log(Level::Warn, &format!("standard output: {error}"), Object::default);
+    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
@@ -250,12 +285,16 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     }
 }
 
-/// The first signal drains, the second ends at once.
-fn end(handle: &Handle, log: &Logger) {
-    let (count, draining) = (handle.count(), handle.is_draining());
-    let message = if draining { "ending now" } else { "draining" };
+/// The first signal drains, unless a drain is under way; the second ends at once.
+fn end(handle: &Handle, signals: u32, log: &Logger) {
+    let count = handle.count();
+    let message = if signals > 1 { "ending now" } else { "draining" };
     log.log(Level::Info, &format!("{message}: {count} connections open"), || Object::default().with("open", count));
-    handle.drain();
+    if signals > 1 {
+        handle.shutdown();
+    } else {
+        handle.start_drain();
+    }
 }
 
 fn ended(summary: Summary, log: &Logger) -> Exit {

@@ -31,7 +31,7 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 18] = [
+pub(super) const SERVER: [Key; 24] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
@@ -50,7 +50,16 @@ pub(super) const SERVER: [Key; 18] = [
     Key::one("drain"),
     Key::one("seed"),
     Key::one("record"),
+    Key::one("admin"),
+    Key::one("admin_token"),
+    Key::list("admin_host"),
+    Key::one("admin_max_connections"),
+    Key::one("admin_max_streams"),
+    Key::one("admin_timeout"),
 ];
+
+/// A key whose value is nobody's business.
+pub(super) const SECRET: &str = "admin_token";
 
 /// Every key.
 pub(super) fn all() -> impl Iterator<Item = Key> {

@@ -2,6 +2,7 @@
 
 use wsbeat_core::policy::{Answers, Application, Cadence, Death, Evidence, Policy, PolicyConfig, Transport};
 use wsbeat_core::time::Span;
+use wsbeat_tokio::admin::AdminLimits;
 use wsbeat_tokio::server::ServerConfig;
 
 use super::read::{DIALECT, OnMessage, ServeConfig};
@@ -75,6 +76,9 @@ fn left(row: &Row) -> String {
 
 fn row(key: keys::Key, settings: &Settings, config: &ServeConfig) -> Row {
     if let Some(setting) = settings.get(key.name) {
+        if key.name == keys::SECRET {
+            return Row { key: key.name, value: None, origin: format!("{}, not shown", setting.origin) };
+        }
         return Row { key: key.name, value: Value::of(setting.values.clone(), key), origin: setting.origin.to_string() };
     }
     if PolicyConfig::KEYS.contains(&key.name) {
@@ -106,6 +110,7 @@ fn policy_row(key: &'static str, config: &ServeConfig) -> Row {
 
 fn server_default(key: &str) -> Option<Vec<String>> {
     let ServerConfig { listen, limits, seed, drain, .. } = ServerConfig::default();
+    let admin = AdminLimits::default();
     let one = |text: String| Some(vec![text]);
     match key {
         "listen" => Some(listen.iter().map(ToString::to_string).collect()),
@@ -124,6 +129,10 @@ fn server_default(key: &str) -> Option<Vec<String>> {
         "discard_limit" => one(value::size_text(limits.discard_bytes_max)),
         "drain" => one(value::duration_text(drain)),
         "seed" => one(seed.to_string()),
+        "admin_host" => Some(Vec::new()),
+        "admin_max_connections" => one(admin.connections_max.to_string()),
+        "admin_max_streams" => one(admin.streams_max.to_string()),
+        "admin_timeout" => one(value::duration_text(admin.timeout)),
         _ => None,
     }
 }

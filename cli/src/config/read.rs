@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
+use wsbeat_tokio::admin::{AdminConfig, AdminError, AdminLimits};
 use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits};
 
 use super::{ConfigError, Settings, file, keys, value};
@@ -46,6 +47,8 @@ pub(crate) struct ServeConfig {
     pub(crate) on_message: OnMessage,
     /// The file to record into.
     pub(crate) record: Option<PathBuf>,
+    /// Its admin address.
+    pub(crate) admin: Option<AdminConfig>,
     /// The policy that it gives.
     pub(crate) policy: Policy,
 }
@@ -58,12 +61,13 @@ pub(crate) fn read(settings: &Settings) -> Result<ServeConfig, Vec<ConfigError>>
     let mut reader = Reader { settings, errors: Vec::new() };
     let on_message = reader.one("on_message", on_message).unwrap_or_default();
     let record = reader.one("record", record);
+    let admin = reader.admin();
     let server = reader.server();
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
     match server.check() {
-        Ok(policy) => Ok(ServeConfig { server, on_message, record, policy }),
+        Ok(policy) => Ok(ServeConfig { server, on_message, record, admin, policy }),
         Err(error) => Err(vec![checked_wrong(settings, &error)]),
     }
 }
@@ -87,6 +91,23 @@ impl Reader<'_> {
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
             page: default.page,
         }
+    }
+
+    fn admin(&mut self) -> Option<AdminConfig> {
+        let default = AdminLimits::default();
+        let limits = AdminLimits {
+            connections_max: self.one("admin_max_connections", value::count).unwrap_or(default.connections_max),
+            streams_max: self.one("admin_max_streams", value::count).unwrap_or(default.streams_max),
+            timeout: self.one("admin_timeout", value::duration).unwrap_or(default.timeout),
+            ..default
+        };
+        let token = self.one("admin_token", |text| Ok(text.to_owned()));
+        let hosts = self.list("admin_host", admin_host).unwrap_or_default();
+        let config = AdminConfig { token, hosts, limits, ..AdminConfig::at(self.one("admin", listen)?) };
+        if let Err(error) = config.check() {
+            self.errors.push(admin_wrong(self.settings, &error));
+        }
+        Some(config)
     }
 
     fn limits(&mut self) -> ServerLimits {
@@ -168,6 +189,23 @@ fn checked_wrong(settings: &Settings, error: &BindError) -> ConfigError {
     ConfigError { origin: settings.get(field).map(|setting| setting.origin.clone()), message }
 }
 
+/// What the checks of the admin address say, in the words of the configuration.
+fn admin_wrong(settings: &Settings, error: &AdminError) -> ConfigError {
+    let (key, message) = match error {
+        AdminError::Token => ("admin_token", error.to_string()),
+        AdminError::Limit { field, value, limit } => {
+            let key = match *field {
+                "streams_max" => "admin_max_streams",
+                "timeout" => "admin_timeout",
+                _ => "admin_max_connections",
+            };
+            (key, format!("{key} = {value}: {limit}"))
+        }
+        _ => ("admin", error.to_string()),
+    };
+    ConfigError { origin: settings.get(key).map(|setting| setting.origin.clone()), message }
+}
+
 /// The key of a limit of the server's.
 fn key_of(field: &'static str) -> &'static str {
     match field {
@@ -199,6 +237,12 @@ fn record(text: &str) -> Result<PathBuf, String> {
 
 fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
     text.parse().map_err(|_| "an address is an IP and a port, such as 127.0.0.1:8888, [::1]:8888 or 0.0.0.0:0".into())
+}
+
+/// A name as it stands in `Host`, without a port.
+fn admin_host(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    if is_name { Ok(text.to_owned()) } else { Err("write the name of a host, without a port".into()) }
 }
 
 fn origin(text: &str) -> Result<OriginPattern, String> {

@@ -4,6 +4,7 @@ use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{Note, Plane, Token, Verdict};
 use wsbeat_core::policy::Profile;
 use wsbeat_core::time::Span;
+use wsbeat_tokio::admin::Verdicts;
 use wsbeat_tokio::server::{Context, End, Handler, Request};
 
 use super::lines;
@@ -16,11 +17,16 @@ pub(super) struct Serving {
     on_message: OnMessage,
     profile: Option<Profile>,
     log: Logger,
+    /// The name of the listener.
+    listener: Box<str>,
+    /// Where the admin address hears of verdicts.
+    verdicts: Option<Verdicts>,
 }
 
 impl Serving {
-    pub(super) fn new(config: &ServeConfig, log: Logger) -> Self {
-        Serving { on_message: config.on_message, profile: config.policy.transport.as_ref().map(|transport| transport.profile), log }
+    pub(super) fn new(listener: &str, config: &ServeConfig, log: Logger, verdicts: Option<Verdicts>) -> Self {
+        let profile = config.policy.transport.as_ref().map(|transport| transport.profile);
+        Serving { on_message: config.on_message, profile, log, listener: listener.into(), verdicts }
     }
 }
 
@@ -43,10 +49,16 @@ impl Handler for Serving {
 
     fn verdict(&mut self, ctx: &mut Context<'_>, verdict: &Verdict, queued_bytes: usize) {
         let level = lines::level(verdict.kind);
-        if self.log.enabled(level) {
-            let line = lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.profile);
-            self.log.log(level, &line.text, || line.facts);
+        let verdicts = self.verdicts.as_ref().filter(|_| lines::is_news(verdict.kind));
+        if !self.log.enabled(level) && verdicts.is_none() {
+            return;
         }
+        let line = lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.profile);
+        if let Some(verdicts) = verdicts {
+            let code = lines::code(verdict, self.profile);
+            verdicts.push(&self.listener, ctx.id(), ctx.peer(), verdict.kind, code, &line.text);
+        }
+        self.log.log(level, &line.text, || line.facts);
     }
 
     fn close(&mut self, ctx: &mut Context<'_>, end: &End) {
