@@ -43,8 +43,16 @@ pub fn verdicts() -> (Verdicts, VerdictFeed) {
 }
 
 impl Verdicts {
-    /// Tells that a connection of `listener` was closed or given up; `text` explains it in a line.
-    pub fn push(&self, listener: &str, id: ConnId, peer: SocketAddr, verdict: VerdictKind, code: Option<u16>, text: &str) {
+    /// Tells that a connection of `listener` was closed or given up; `text` makes the line that explains it.
+    pub fn push(
+        &self,
+        listener: &str,
+        id: ConnId,
+        peer: SocketAddr,
+        verdict: VerdictKind,
+        code: Option<u16>,
+        text: impl FnOnce() -> String,
+    ) {
         // Written out only where there is room.
         let Ok(permit) = self.sender.try_reserve() else {
             self.missed.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +66,7 @@ impl Verdicts {
             peer: peer.to_string(),
             verdict: verdict.name().into(),
             code,
-            text: text.into(),
+            text: text(),
         });
     }
 }
@@ -123,7 +131,7 @@ mod tests {
     fn push(verdicts: &Verdicts, count: usize) {
         for n in 0..count {
             let peer = SocketAddr::from(([127, 0, 0, 1], 5));
-            verdicts.push("main", ID, peer, VerdictKind::PeerSilent, Some(4408), &format!("line {n}"));
+            verdicts.push("main", ID, peer, VerdictKind::PeerSilent, Some(4408), || format!("line {n}"));
         }
     }
 

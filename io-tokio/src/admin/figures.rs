@@ -8,7 +8,7 @@ use wsbeat_core::time::Span;
 use super::api::{Answers, ClosedAs, Distribution, HeartbeatAnswers, InOut, Messages, Planes, Pongs, Process, RefusedAs, Summary, VERSION};
 use super::process;
 use super::routes::Problem;
-use super::state::{State, wall_ms};
+use super::state::{Listener, State, wall_ms};
 use crate::server::{Count, Figures, Refusal, ServerStats};
 
 /// How a connection ended that just ended.
@@ -48,7 +48,7 @@ pub(super) fn summary(state: &State, figures: &Figures) -> Summary {
         started_ms: state.started_ms,
         version: env!("CARGO_PKG_VERSION").into(),
         draining: state.is_draining(),
-        listeners: state.listeners.iter().map(|listener| listener.info.clone()).collect(),
+        listeners: state.listeners.iter().map(Listener::info).collect(),
         connections: count(state, |stats| &stats.open),
         opened: count(state, |stats| &stats.opened),
         pings_sent: Planes { transport: heartbeats.get(Counter::PingsSent), application: heartbeats.get(Counter::HeartbeatsSent) },

@@ -115,7 +115,7 @@ pub(super) fn page(snapshot: &Snapshot, listeners: &[Listener], query: &Query) -
         matched,
         taken_ms: snapshot.taken_ms,
         next: found.last().filter(|_| more).map(|(place, ..)| place.to_string()),
-        connections: found.iter().map(|(_, listener, look)| row(&listener.info.name, look)).collect(),
+        connections: found.iter().map(|(_, listener, look)| row(listener.name(), look)).collect(),
     })
 }
 
@@ -165,7 +165,7 @@ impl Search {
         }
         self.text.clear();
         // Writing to a string cannot fail.
-        let _ = write!(self.text, "{} {} {} {}", look.id.number(), look.peer, listener.info.name, super::one::phase(look.phase));
+        let _ = write!(self.text, "{} {} {} {}", look.id.number(), look.peer, listener.name(), super::one::phase(look.phase));
         self.text.make_ascii_lowercase();
         self.text.contains(&self.wanted)
     }

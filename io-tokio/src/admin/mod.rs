@@ -26,6 +26,7 @@
 //! connections between which they go on; lists are kept for a second, so that paging looks at the drivers once.
 //!
 //! ```no_run
+//! use wsbeat_tokio::admin::api::ListenerInfo;
 //! use wsbeat_tokio::admin::{self, Admin, AdminConfig, Listener};
 //! use wsbeat_tokio::server::{Handler, Server, ServerConfig};
 //!
@@ -36,7 +37,8 @@
 //! let server = Server::bind(ServerConfig::default(), Quiet).await?;
 //! // A handler that tells of its verdicts has `verdicts` and pushes them.
 //! let (verdicts, feed) = admin::verdicts();
-//! let listener = Listener::new("main", server.handle());
+//! let info = ListenerInfo { name: "main".into(), ..ListenerInfo::default() };
+//! let listener = Listener::new(info, server.handle());
 //! let admin = Admin::bind(AdminConfig::at(([127, 0, 0, 1], 9100).into()), vec![listener], feed)?;
 //! tokio::spawn(admin.run());
 //! server.run().await;

@@ -73,7 +73,7 @@ async fn find(state: &State, place: usize, number: u64) -> Option<ConnId> {
 }
 
 fn told(listener: &Listener, look: &CloserLook) -> ConnectionDetail {
-    let mut connection = row(&listener.info.name, &look.glance);
+    let mut connection = row(listener.name(), &look.glance);
     let now = look.now.at;
     let recent = |plane: &Option<PlaneView>| plane.as_ref().map(|plane| sent(plane, now));
     if let Some(plane) = &mut connection.planes.transport {

@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
@@ -11,20 +12,35 @@ use super::guard::Guard;
 use super::snapshot::Snapshots;
 use crate::server::Handle;
 
-/// A server that an admin address tells of.
+/// A server that an admin address tells of. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    /// What is said of it.
-    pub info: ListenerInfo,
-    /// Its handle.
-    pub handle: Handle,
+    name: Arc<str>,
+    info: Arc<Mutex<ListenerInfo>>,
+    pub(super) handle: Handle,
 }
 
 impl Listener {
-    /// A server of one driver, called `name`.
+    /// The server of this handle, of which `info` is said.
     #[must_use]
-    pub fn new(name: &str, handle: Handle) -> Self {
-        Listener { info: ListenerInfo { name: name.into(), workers: 1, ..ListenerInfo::default() }, handle }
+    pub fn new(info: ListenerInfo, handle: Handle) -> Self {
+        Listener { name: info.name.as_str().into(), info: Arc::new(Mutex::new(info)), handle }
+    }
+
+    /// From now on this is said of it, under the same name: its policy changed.
+    pub fn set_info(&self, info: ListenerInfo) {
+        let name = self.name.to_string();
+        *self.info.lock().unwrap_or_else(PoisonError::into_inner) = ListenerInfo { name, ..info };
+    }
+
+    /// What is said of it.
+    #[must_use]
+    pub fn info(&self) -> ListenerInfo {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 

@@ -47,7 +47,10 @@ mod reading;
 mod recording;
 mod response;
 mod slot;
+mod socket;
 mod stats;
+#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
+mod tls;
 mod turn;
 mod upgrade;
 mod world;
@@ -69,6 +72,7 @@ pub use handler::{Context, End, Handler, Request};
 pub use look::{CloserLook, ConnectionLook, Looks, PlaneLook};
 pub use origin::{OriginError, OriginPattern, Origins};
 pub use stats::{Count, Refusal, ServerStats};
+pub use tls::{TlsConfig, TlsConfigError};
 
 use crate::tape::Tape;
 use driver::Driver;

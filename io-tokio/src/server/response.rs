@@ -31,7 +31,8 @@ pub(super) fn refusal(reason: Refusal, words: &str, retry_after_s: u64) -> Strin
             let _ = write!(extra, "Retry-After: {retry_after_s}\r\n");
             "503 Service Unavailable"
         }
-        Refusal::BadRequest | Refusal::Method => "400 Bad Request",
+        // Nothing is answered in HTTP where TLS did not come to be.
+        Refusal::BadRequest | Refusal::Method | Refusal::Tls => "400 Bad Request",
         Refusal::HandshakeTimeout => "408 Request Timeout",
         Refusal::HeadTooLarge => "431 Request Header Fields Too Large",
         Refusal::Version => {

@@ -281,6 +281,7 @@ impl<H: Handler> Driver<H> {
                 self.world.broadcast_frame(&frame);
             }
             Command::Policy(policy) => self.world.set_policy(*policy),
+            Command::Tls(tls) => self.tls = Some(tls),
             // Whoever asked may have gone.
             Command::Figures(asker) => drop(asker.send(Box::new(self.world.counted.figures(self.world.hub.stats())))),
             Command::Look(look) => self.look(look),
@@ -372,11 +373,7 @@ impl World {
     pub(super) fn leave_unread(&mut self, id: ConnId) {
         let Some(slot) = self.slot(id).filter(|slot| !slot.unread && !slot.broken) else { return };
         // Whoever is marked must have bytes: only bytes lift the mark.
-        let has_bytes = match slot.stream.peek(&mut [0]) {
-            Ok(n) => n > 0,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-            Err(_) => false,
-        };
+        let Some(has_bytes) = slot.socket().has_bytes() else { return };
         slot.unread = true;
         self.unread.push_back(id);
         if has_bytes {

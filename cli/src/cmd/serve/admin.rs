@@ -3,9 +3,8 @@
 use wsbeat_core::time::Span;
 use wsbeat_tokio::admin::api::ListenerInfo;
 use wsbeat_tokio::admin::{Admin, AdminConfig, AdminError, Listener, VerdictFeed};
-use wsbeat_tokio::server::Handle;
 
-use crate::config::ServeConfig;
+use crate::config::ListenerConfig;
 use crate::exit::{Exit, Failure};
 
 /// Listens at the admin address.
@@ -16,19 +15,18 @@ pub(super) fn bind(config: AdminConfig, listeners: Vec<Listener>, feed: VerdictF
     })
 }
 
-/// What the admin address says of a listener.
-pub(super) fn listener(name: &str, config: &ServeConfig, urls: Vec<String>, handle: Handle) -> Listener {
+/// What the admin address says of a listener at these addresses.
+pub(super) fn info(config: &ListenerConfig, urls: Vec<String>) -> ListenerInfo {
     let (transport, application) = (config.policy.transport.as_ref(), config.policy.application.as_ref());
-    let info = ListenerInfo {
-        name: name.into(),
+    ListenerInfo {
+        name: config.name.clone(),
         urls,
         dialect: config.server.dialect.as_ref().map(|dialect| dialect.id().to_owned()),
         profile: transport.map(|transport| transport.profile.name().to_owned()),
         interval_ms: application.and_then(|application| application.ask.as_ref()).map(|ask| millis(ask.period)),
         ping_interval_ms: transport.map(|transport| millis(transport.interval)),
         workers: 1,
-    };
-    Listener { info, handle }
+    }
 }
 
 fn millis(span: Span) -> u64 {

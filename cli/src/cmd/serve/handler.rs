@@ -1,45 +1,63 @@
 //! What the server does with messages, and what it tells of its connections.
 
+use std::sync::Arc;
+
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{Note, Plane, Token, Verdict};
-use wsbeat_core::policy::Profile;
 use wsbeat_core::time::Span;
 use wsbeat_tokio::admin::Verdicts;
 use wsbeat_tokio::server::{Context, End, Handler, Request};
 
-use super::lines;
-use crate::config::{OnMessage, ServeConfig};
+use super::limit::{Class, Limit};
+use super::lines::{self, Line};
+use super::live::Live;
+use crate::config::OnMessage;
 use crate::logging::{Level, Logger};
 
 /// The handler of `serve`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Serving {
-    on_message: OnMessage,
-    profile: Option<Profile>,
+    live: Arc<Live>,
+    /// The name of its listener, where there are several.
+    listener: Option<Arc<str>>,
+    limit: Arc<Limit>,
     log: Logger,
-    /// The name of the listener.
-    listener: Box<str>,
-    /// Where the admin address hears of verdicts.
-    verdicts: Option<Verdicts>,
+    /// Where the admin address hears of verdicts, and under which name.
+    verdicts: Option<(Verdicts, Arc<str>)>,
 }
 
 impl Serving {
-    pub(super) fn new(listener: &str, config: &ServeConfig, log: Logger, verdicts: Option<Verdicts>) -> Self {
-        let profile = config.policy.transport.as_ref().map(|transport| transport.profile);
-        Serving { on_message: config.on_message, profile, log, listener: listener.into(), verdicts }
+    pub(super) fn new(live: Arc<Live>, listener: Option<Arc<str>>, limit: Arc<Limit>, log: Logger) -> Self {
+        Serving { live, listener, limit, log, verdicts: None }
+    }
+
+    /// As it is, telling `verdicts` of each verdict under the name of its listener.
+    pub(super) fn telling(self, verdicts: Verdicts, listener: &str) -> Self {
+        Serving { verdicts: Some((verdicts, listener.into())), ..self }
+    }
+
+    /// Logs a line of this kind, unless there were too many.
+    fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> Line) {
+        let class = if level <= Level::Warn { Class::Verdict } else { Class::Other };
+        if !self.log.enabled(level) || !self.limit.admits(class, kind) {
+            return;
+        }
+        let Line { mut text, mut facts } = line();
+        if let Some(name) = self.listener.as_deref() {
+            text.push_str(&format!(", listener {name}"));
+            facts = facts.with("listener", name);
+        }
+        self.log.log(level, &text, || facts);
     }
 }
 
 impl Handler for Serving {
     fn open(&mut self, ctx: &mut Context<'_>, request: &Request<'_>) {
-        if self.log.enabled(Level::Info) {
-            let line = lines::open(ctx.id(), ctx.peer(), request);
-            self.log.log(Level::Info, &line.text, || line.facts);
-        }
+        self.log(Level::Info, "open", || lines::open(ctx.id(), ctx.peer(), request));
     }
 
     fn message(&mut self, ctx: &mut Context<'_>, message: Message<'_>) {
-        match self.on_message {
+        match self.live.on_message() {
             // A peer that does not read gets no more than it may have waiting; the server counts what it refused.
             OnMessage::Echo => drop(ctx.send(message)),
             OnMessage::Broadcast => drop(ctx.broadcast(message)),
@@ -48,37 +66,23 @@ impl Handler for Serving {
     }
 
     fn verdict(&mut self, ctx: &mut Context<'_>, verdict: &Verdict, queued_bytes: usize) {
-        let level = lines::level(verdict.kind);
-        let verdicts = self.verdicts.as_ref().filter(|_| lines::is_news(verdict.kind));
-        if !self.log.enabled(level) && verdicts.is_none() {
-            return;
+        let (level, profile) = (lines::level(verdict.kind), self.live.profile());
+        let line = || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, profile);
+        self.log(level, verdict.kind.name(), line);
+        if let Some((verdicts, listener)) = self.verdicts.as_ref().filter(|_| lines::is_news(verdict.kind)) {
+            verdicts.push(listener, ctx.id(), ctx.peer(), verdict.kind, lines::code(verdict, profile), || line().text);
         }
-        let line = lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.profile);
-        if let Some(verdicts) = verdicts {
-            let code = lines::code(verdict, self.profile);
-            verdicts.push(&self.listener, ctx.id(), ctx.peer(), verdict.kind, code, &line.text);
-        }
-        self.log.log(level, &line.text, || line.facts);
     }
 
     fn close(&mut self, ctx: &mut Context<'_>, end: &End) {
-        if self.log.enabled(Level::Info) {
-            let line = lines::end(ctx.id(), ctx.peer(), end);
-            self.log.log(Level::Info, &line.text, || line.facts);
-        }
+        self.log(Level::Info, "over", || lines::end(ctx.id(), ctx.peer(), end));
     }
 
     fn rtt(&mut self, ctx: &mut Context<'_>, plane: Plane, token: Token, rtt: Span) {
-        if self.log.enabled(Level::Debug) {
-            let line = lines::answered(ctx.id(), ctx.peer(), plane, token, rtt);
-            self.log.log(Level::Debug, &line.text, || line.facts);
-        }
+        self.log(Level::Debug, "answered", || lines::answered(ctx.id(), ctx.peer(), plane, token, rtt));
     }
 
     fn note(&mut self, ctx: &mut Context<'_>, note: &Note) {
-        if self.log.enabled(Level::Info) {
-            let line = lines::note(ctx.id(), ctx.peer(), note);
-            self.log.log(Level::Info, &line.text, || line.facts);
-        }
+        self.log(Level::Info, "note", || lines::note(ctx.id(), ctx.peer(), note));
     }
 }

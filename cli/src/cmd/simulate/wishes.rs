@@ -59,7 +59,7 @@ impl Wishes {
         };
         // Same arguments, same digest: the environment has no say.
         layers.lay(config::command_line(flags(args), &args.sets));
-        let server = layers.read()?.server;
+        let server = layers.read()?.only()?.server;
         let role = match args.role {
             Side::Server => Role::Server,
             Side::Client => Role::Client,
