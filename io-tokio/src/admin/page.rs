@@ -10,8 +10,31 @@ struct Asset {
     bytes: &'static [u8],
 }
 
+const CSS: &str = "text/css; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
 /// Every file of the page.
-const ASSETS: [Asset; 1] = [Asset { path: "/", content_type: "text/html; charset=utf-8", bytes: include_bytes!("page/index.html") }];
+const ASSETS: [Asset; 17] = [
+    Asset { path: "/", content_type: HTML, bytes: include_bytes!("page/index.html") },
+    Asset { path: "/api.js", content_type: JS, bytes: include_bytes!("page/api.js") },
+    Asset { path: "/charts.js", content_type: JS, bytes: include_bytes!("page/charts.js") },
+    Asset { path: "/connections.js", content_type: JS, bytes: include_bytes!("page/connections.js") },
+    Asset { path: "/detail.js", content_type: JS, bytes: include_bytes!("page/detail.js") },
+    Asset { path: "/dialogs.js", content_type: JS, bytes: include_bytes!("page/dialogs.js") },
+    Asset { path: "/dom.js", content_type: JS, bytes: include_bytes!("page/dom.js") },
+    Asset { path: "/format.js", content_type: JS, bytes: include_bytes!("page/format.js") },
+    Asset { path: "/history.js", content_type: JS, bytes: include_bytes!("page/history.js") },
+    Asset { path: "/icon.svg", content_type: SVG, bytes: include_bytes!("page/icon.svg") },
+    Asset { path: "/keys.js", content_type: JS, bytes: include_bytes!("page/keys.js") },
+    Asset { path: "/main.js", content_type: JS, bytes: include_bytes!("page/main.js") },
+    Asset { path: "/overview.js", content_type: JS, bytes: include_bytes!("page/overview.js") },
+    Asset { path: "/page.css", content_type: CSS, bytes: include_bytes!("page/page.css") },
+    Asset { path: "/parts.css", content_type: CSS, bytes: include_bytes!("page/parts.css") },
+    Asset { path: "/verdicts.js", content_type: JS, bytes: include_bytes!("page/verdicts.js") },
+    Asset { path: "/words.js", content_type: JS, bytes: include_bytes!("page/words.js") },
+];
 
 /// Whether a path is one of the page's files.
 pub(super) fn has(path: &str) -> bool {
@@ -27,4 +50,18 @@ pub(super) fn paths() -> impl Iterator<Item = &'static str> {
 pub(super) fn file(path: &str) -> Option<Response> {
     let asset = ASSETS.iter().find(|asset| asset.path == path)?;
     Some(([(CONTENT_TYPE, HeaderValue::from_static(asset.content_type))], asset.bytes).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin/page");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(has(&format!("/{name}")) || name == "index.html", "{name}");
+        }
+    }
 }
