@@ -57,7 +57,7 @@ pub(crate) fn start_each(path: &Path, workers: u32, log: &Logger) -> Result<(Vec
 ///
 /// # Errors
 /// The file cannot be made.
-fn start(path: &Path, log: &Logger) -> Result<(impl FnMut(&str) -> ControlFlow<()> + Send + 'static, Recording), Failure> {
+pub(crate) fn start(path: &Path, log: &Logger) -> Result<(impl FnMut(&str) -> ControlFlow<()> + Send + 'static, Recording), Failure> {
     let cannot = |error: io::Error| Failure::new(Exit::Usage, format_args!("record = {}: {error}", path.display()));
     let file = File::create(path).map_err(cannot)?;
     let (sender, portions) = sync_channel(PORTIONS_MAX);

@@ -19,6 +19,7 @@ use super::error::BindError;
 use super::handle::Handle;
 use super::handler::Handler;
 use super::linger::Linger;
+use super::look::List;
 use super::origin::Origins;
 use super::shared::{Command, Shared};
 use super::tls::TlsConfig;
@@ -52,6 +53,8 @@ pub(super) struct Driver<H> {
     pub(super) reads_until: Instant,
     /// Commands that were taken and not done yet.
     pub(super) commands: VecDeque<Command>,
+    /// Lists of all connections that are being made.
+    pub(super) lists: VecDeque<Box<List>>,
     pub(super) acceptor: Acceptor,
     pub(super) linger: Linger,
     pub(super) drain: Option<Drain>,
@@ -106,6 +109,7 @@ impl<H: Handler> Driver<H> {
                 events: Some(Events::with_capacity(EVENTS)),
                 reads_until: Instant::ZERO,
                 commands: VecDeque::new(),
+                lists: VecDeque::new(),
                 acceptor,
                 linger: Linger::new(LINGER_TOKENS, config.limits.discard_bytes_max),
                 drain: None,
@@ -170,7 +174,8 @@ impl<H: Handler> Driver<H> {
     fn finish(mut self, ending: Ending) -> Summary {
         let dropped = self.drop_all();
         self.world.hand_on_recording();
-        self.world.workers.ended(&self.world.shared);
+        let figures = Box::new(self.world.counted.figures(self.world.hub.stats()));
+        self.world.workers.ended(&self.world.shared, figures);
         Summary { opened: self.world.shared.stats.opened.get(), dropped, ending }
     }
 }

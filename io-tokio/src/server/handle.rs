@@ -10,6 +10,7 @@ use wsbeat_core::stats::Stats;
 
 use super::control::{CloseReason, PingPayload};
 use super::error::HandleError;
+use super::figures::Figures;
 use super::frame;
 use super::shared::Command;
 use super::stats::ServerStats;
@@ -79,22 +80,35 @@ impl Handle {
         self.workers.ask_all(|| Command::Tls(tls.clone()))
     }
 
+    /// What the core counted, how connections ended, and how late the driver's timer was.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub async fn figures(&self) -> Result<Box<Figures>, HandleError> {
+        let mut asked = Vec::new();
+        for shared in self.workers.each() {
+            let (sender, receiver) = oneshot::channel();
+            match self.workers.push(shared, Command::Figures(sender)) {
+                Ok(()) | Err(HandleError::Stopped) => asked.push((shared, receiver)),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut sum = Box::<Figures>::default();
+        for (shared, receiver) in asked {
+            // One that has ended left its last ones behind.
+            if let Some(figures) = receiver.await.ok().or_else(|| shared.last_figures()) {
+                sum.merge(&figures);
+            }
+        }
+        if self.workers.stop() == Stop::Stopped { Err(HandleError::Stopped) } else { Ok(sum) }
+    }
+
     /// What the core counted: pings, answers and the histograms of their round trips.
     ///
     /// # Errors
     /// The queue is full, or the server has ended.
     pub async fn heartbeat_stats(&self) -> Result<Box<Stats>, HandleError> {
-        let mut asked = Vec::new();
-        for shared in self.workers.each() {
-            let (sender, receiver) = oneshot::channel();
-            self.workers.push(shared, Command::Stats(sender))?;
-            asked.push(receiver);
-        }
-        let mut sum = Box::<Stats>::default();
-        for receiver in asked {
-            sum.merge(&*receiver.await.map_err(|_| HandleError::Stopped)?);
-        }
-        Ok(sum)
+        Ok(Box::new(self.figures().await?.heartbeats))
     }
 
     /// How many connections are open.
@@ -118,9 +132,15 @@ impl Handle {
     /// Ends the server in order: accepts no more, closes every connection with 1001, spread over half of the drain time, and
     /// returns from [`Server::run`](super::Server::run) when all have ended or the time is up. Asked for a second time, it ends now.
     pub fn drain(&self) {
-        if !self.workers.stop_from(Stop::Running, Stop::Draining) {
+        if !self.start_drain() {
             self.shutdown();
         }
+    }
+
+    /// Begins to [`drain`](Handle::drain) unless it was asked for before. Returns whether it began now; asked for again, it
+    /// does nothing.
+    pub fn start_drain(&self) -> bool {
+        self.workers.stop_from(Stop::Running, Stop::Draining)
     }
 
     /// Ends the server now: every connection is dropped.

@@ -9,9 +9,10 @@ use mio::Waker;
 use tokio::sync::oneshot;
 use wsbeat_core::event::ConnId;
 use wsbeat_core::policy::Policy;
-use wsbeat_core::stats::Stats;
 
 use super::control::{CloseReason, PingPayload};
+use super::figures::Figures;
+use super::look::Look;
 use super::stats::ServerStats;
 use super::tls::TlsConfig;
 
@@ -26,7 +27,8 @@ pub(super) enum Command {
     Close(ConnId, CloseReason),
     Policy(Box<Policy>),
     Tls(TlsConfig),
-    Stats(oneshot::Sender<Box<Stats>>),
+    Figures(oneshot::Sender<Box<Figures>>),
+    Look(Look),
 }
 
 /// The bytes of other workers' broadcasts that may wait here. Over it a broadcast leaves this worker out: without a bound
@@ -54,6 +56,8 @@ pub(super) struct Mailbox {
     /// How many of them are relayed, and do not count against the limit of the handles.
     relays: usize,
     pub(super) is_stopped: bool,
+    /// What it had counted at its end.
+    last_figures: Option<Box<Figures>>,
 }
 
 impl Mailbox {
@@ -89,6 +93,16 @@ impl Shared {
 
     pub(super) fn is_live(&self, id: ConnId) -> bool {
         self.live.get(id)
+    }
+
+    /// The open connection of this generation.
+    pub(super) fn find(&self, generation: u32) -> Option<ConnId> {
+        self.live.find(generation)
+    }
+
+    /// What it had counted at its end, once that has come.
+    pub(super) fn last_figures(&self) -> Option<Box<Figures>> {
+        self.mailbox().last_figures.clone()
     }
 
     /// The driver looks soon.
@@ -147,8 +161,9 @@ impl Shared {
     }
 
     /// The end of this driver: no command is taken any more, and none waits.
-    pub(super) fn set_stopped(&self) {
+    pub(super) fn set_stopped(&self, figures: Box<Figures>) {
         let mut mailbox = self.mailbox();
+        mailbox.last_figures = Some(figures);
         mailbox.is_stopped = true;
         mailbox.commands.clear();
         mailbox.relays = 0;
@@ -180,7 +195,7 @@ impl LiveTable {
         let Some(chunk) = self.chunks.get(index / CHUNK) else { return };
         let marks = chunk.get_or_init(|| (0..CHUNK).map(|_| AtomicU32::new(0)).collect());
         let mark = match is_live {
-            Live::Yes => mark_of(id),
+            Live::Yes => mark_of(id.generation),
             Live::No => 0,
         };
         marks[index % CHUNK].store(mark, Ordering::Release);
@@ -190,11 +205,20 @@ impl LiveTable {
         let index = id.index as usize;
         let marks = self.chunks.get(index / CHUNK).and_then(OnceLock::get);
         let mark = marks.map_or(0, |marks| marks[index % CHUNK].load(Ordering::Acquire));
-        mark != 0 && mark == mark_of(id)
+        mark != 0 && mark == mark_of(id.generation)
+    }
+
+    /// Takes a look at every slot.
+    fn find(&self, generation: u32) -> Option<ConnId> {
+        let mark = mark_of(generation);
+        let used = self.chunks.iter().enumerate().filter_map(|(number, chunk)| Some((number, chunk.get()?)));
+        let mut slots = used.flat_map(|(number, marks)| marks.iter().enumerate().map(move |(place, slot)| (number * CHUNK + place, slot)));
+        let (index, _) = slots.find(|(_, slot)| mark != 0 && slot.load(Ordering::Acquire) == mark)?;
+        Some(ConnId { index: u32::try_from(index).ok()?, generation })
     }
 }
 
 /// One more than the generation of the open connection; 0 stands for none.
-const fn mark_of(id: ConnId) -> u32 {
-    id.generation.wrapping_add(1)
+const fn mark_of(generation: u32) -> u32 {
+    generation.wrapping_add(1)
 }

@@ -9,6 +9,7 @@ use wsbeat_core::event::ConnId;
 
 use super::config::{Numbering, ServerLimits};
 use super::error::HandleError;
+use super::figures::Figures;
 use super::per_ip::PerIp;
 use super::shared::{Command, Shared};
 use super::stats::{Refusal, ServerStats};
@@ -69,8 +70,12 @@ impl Workers {
 
     /// The worker that numbered this connection.
     pub(super) fn of(&self, id: ConnId) -> Option<&Shared> {
+        self.of_generation(id.generation)
+    }
+
+    pub(super) fn of_generation(&self, generation: u32) -> Option<&Shared> {
         let Numbering { first, step } = self.numbering;
-        let place = (id.generation % step).checked_sub(first)?;
+        let place = (generation % step).checked_sub(first)?;
         self.each.get(place as usize).map(|shared| &**shared)
     }
 
@@ -170,8 +175,8 @@ impl Workers {
     }
 
     /// A worker has ended.
-    pub(super) fn ended(&self, shared: &Shared) {
-        shared.set_stopped();
+    pub(super) fn ended(&self, shared: &Shared, figures: Box<Figures>) {
+        shared.set_stopped(figures);
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.stop.store(Stop::Stopped as u8, Ordering::Release);
         }

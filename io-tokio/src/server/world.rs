@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::config::{Numbering, ServerConfig, ServerLimits};
 use super::control::CloseReason;
 use super::emit::Cork;
+use super::figures::Counted;
 use super::frame;
 use super::output::Kind;
 use super::shared::{Live, Shared};
@@ -50,6 +51,7 @@ pub(super) struct World {
     pub(super) unread: VecDeque<ConnId>,
     /// When messages that are under way must be whole.
     pub(super) assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    pub(super) counted: Counted,
     /// What others see of this worker.
     pub(super) shared: Arc<Shared>,
     pub(super) workers: Arc<Workers>,
@@ -112,6 +114,7 @@ impl World {
             cork: Cork::default(),
             unread: VecDeque::new(),
             assembling: BinaryHeap::new(),
+            counted: Counted::default(),
             shared,
             workers,
         }
@@ -187,6 +190,7 @@ impl World {
     }
 
     pub(super) fn advance(&mut self, budget: u32) -> Next {
+        self.counted.timer_lag.look(self.now.at);
         self.record_advance(budget);
         self.hub.advance(self.now, budget, &mut self.pending)
     }
@@ -269,6 +273,7 @@ impl World {
         }
         if was_open {
             self.count_closed(id);
+            self.counted.closed(&verdict);
         }
         self.events.push_back((id, Event::Verdict(verdict, queued_bytes)));
     }
