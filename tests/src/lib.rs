@@ -11,6 +11,7 @@ pub mod net;
 pub mod peers;
 pub mod raw;
 pub mod serving;
+pub mod tls;
 pub mod trace;
 pub mod world;
 
