@@ -105,7 +105,7 @@ fn a_healthy_connection_with_both_planes_holds_128_bytes_and_the_room_to_grow() 
     let ((), later) = held(|| world.run(MINUTE.times(10)));
     let each = (bytes - asked + later) / CONNECTIONS as usize;
     // The room to grow is an eighth at most; a wheel and the statistics are some kilobytes, whatever the number of connections.
-    assert!(each >= Hub::CONNECTION_BYTES && each <= 128 + 128 / 8 + 20, "{each}");
+    assert!((Hub::CONNECTION_BYTES..=128 + 128 / 8 + 20).contains(&each), "{each}");
 }
 
 #[test]

@@ -128,3 +128,15 @@ impl Hash for Rest {
         self.get().filter(|parts| **parts != Parts::default()).hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_need_costs_what_the_hub_says() {
+        assert_eq!(size_of::<Parts>(), 56);
+        let each = [size_of::<Heard>(), size_of::<Late>(), size_of::<ProfileTimes>(), size_of::<Wide>()];
+        assert_eq!(each, [32, 80, 24, 88]);
+    }
+}

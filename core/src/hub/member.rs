@@ -52,10 +52,8 @@ pub(super) fn deadline_of(seed: u64, slots: &[Member], policies: &[Shared], slot
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn a_connection_costs_128_bytes_with_its_timer() {
-        assert_eq!(super::super::Hub::CONNECTION_BYTES, 128);
+        assert_eq!(crate::hub::Hub::CONNECTION_BYTES, 128);
     }
 }
