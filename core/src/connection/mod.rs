@@ -3,6 +3,7 @@
 mod answers;
 mod application;
 mod beats;
+mod flags;
 mod grid;
 mod inbound;
 mod judge;
