@@ -7,6 +7,7 @@ mod lines;
 mod live;
 mod reload;
 mod running;
+mod status;
 mod supervisor;
 mod terminal;
 

@@ -67,6 +67,9 @@ impl Handler for Serving {
 
     fn verdict(&mut self, ctx: &mut Context<'_>, verdict: &Verdict, queued_bytes: usize) {
         let (level, profile) = (lines::level(verdict.kind), self.live.profile());
+        if level == Level::Warn {
+            self.live.give_up();
+        }
         let line = || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, profile);
         self.log(level, verdict.kind.name(), line);
         if let Some((verdicts, listener)) = self.verdicts.as_ref().filter(|_| lines::is_news(verdict.kind)) {

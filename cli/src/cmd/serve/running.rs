@@ -9,7 +9,7 @@ use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
 use super::handler::Serving;
 use super::limit::Limit;
 use super::live::Live;
-use super::{admin, reload, supervisor};
+use super::{admin, reload, status, supervisor};
 use crate::config::{ListenerConfig, ServeConfig};
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
@@ -101,6 +101,8 @@ impl Running {
         }
         supervisor::ready(log);
         tokio::spawn(supervisor::watchdog(running.handles().cloned().collect(), log.clone()));
+        let shown = running.listeners.iter().map(|listener| (listener.handle.clone(), Arc::clone(&listener.live)));
+        tokio::spawn(status::show(shown.collect(), log.clone()));
         Ok(running)
     }
 
