@@ -59,7 +59,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Whether to use colours for a stream that `is_terminal` or not (https://no-color.org).
+    /// Whether to use colours for a stream that `is_terminal` or not (<https://no-color.org>).
     pub(crate) fn wants_colour(&self, is_terminal: bool) -> bool {
         match self.color {
             ColorChoice::Always => true,
