@@ -53,6 +53,10 @@ pub enum Program {
     WsServer,
     /// Node `ws`.
     WsClient,
+    /// huobi-sdk, in each form of HTX's heartbeats (`--form`).
+    HuobiClient,
+    /// The clients of Binance, OKX, Bybit and KuCoin (`--package`).
+    ExchangeClient,
 }
 
 impl Program {
@@ -65,6 +69,8 @@ impl Program {
             Program::WebsocketsClient => "websockets_client.py",
             Program::WsServer => "ws_server.js",
             Program::WsClient => "ws_client.js",
+            Program::HuobiClient => "huobi_client.py",
+            Program::ExchangeClient => "exchange_client.py",
         }
     }
 
@@ -75,6 +81,8 @@ impl Program {
             }
             Program::WebsocketsServer | Program::WebsocketsClient => &runtimes().python[Generation::Second as usize],
             Program::WsServer | Program::WsClient => &runtimes().node,
+            Program::HuobiClient => &exchanges()[0],
+            Program::ExchangeClient => &exchanges()[1],
         }
     }
 
@@ -111,7 +119,17 @@ struct Runtimes {
 /// All of them at once, so that no install disturbs the clock of a test that already runs.
 fn runtimes() -> &'static Runtimes {
     static RUNTIMES: OnceLock<Runtimes> = OnceLock::new();
-    RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
+    let python = || Generation::BOTH.map(|generation| install_python(generation.pins(), "tornado.websocket, websocket"));
+    RUNTIMES.get_or_init(|| Runtimes { python: python(), node: install_node() })
+}
+
+/// The exchanges' own clients: HTX's, which wants an old library below it, and the others.
+fn exchanges() -> &'static [Result<Runtime, String>; 2] {
+    static EXCHANGES: OnceLock<[Result<Runtime, String>; 2]> = OnceLock::new();
+    EXCHANGES.get_or_init(|| {
+        let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
+        [install_python("huobi-sdk", "huobi.client.market"), install_python("exchanges", others)]
+    })
 }
 
 fn sources() -> PathBuf {
@@ -132,18 +150,21 @@ fn cache_dir() -> Result<PathBuf, String> {
     }
 }
 
-fn install_python(generation: Generation) -> Result<Runtime, String> {
+/// The packages of `pins`, proved by importing `modules`.
+fn install_python(pins: &str, modules: &str) -> Result<Runtime, String> {
     let python = env::var("WSBEAT_PYTHON").unwrap_or_else(|_| "python3".into());
     let version = run(Command::new(&python).args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]))?;
-    let requirements = sources().join(format!("{}.txt", generation.pins()));
-    let pins = read(&requirements)? + &read(&sources().join(BUILD_PINS))?;
-    let folder = install_once(&format!("{}-py{}", generation.pins(), version.trim()), &pins, |folder| {
+    let requirements = sources().join(format!("{pins}.txt"));
+    let pinned = read(&requirements)? + &read(&sources().join(BUILD_PINS))?;
+    let folder = install_once(&format!("{pins}-py{}", version.trim()), &pinned, |folder| {
         make_venv(&python, folder)?;
         let mut pip = Command::new(venv_python(folder));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
         pip.arg(&requirements).env("PIP_CONSTRAINT", sources().join(BUILD_PINS)).env("TORNADO_EXTENSION", "0");
         run(&mut pip)?;
-        run(Command::new(venv_python(folder)).args(["-c", "import tornado.websocket, websocket"])).map(drop)
+        // Some start a thread when they are imported, which would wait for ever.
+        let proof = format!("import os, {modules}; os._exit(0)");
+        run(Command::new(venv_python(folder)).args(["-c", proof.as_str()])).map(drop)
     })?;
     Ok(Runtime { interpreter: venv_python(&folder), node_modules: None })
 }
