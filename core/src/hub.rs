@@ -2,19 +2,23 @@
 
 mod due;
 mod same;
+mod sink;
+
+pub use sink::HubSink;
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::connection::{Beats, Connection, Phase};
-use crate::event::{Action, ConnId, Counter, Input, Plane, Sink, Token};
+use crate::connection::{Beats, Connection, Phase, View};
+use crate::event::{ConnId, Counter, Input};
 use crate::policy::Policy;
 use crate::rng::Chance;
 use crate::stats::Stats;
 use crate::time::{Guard, Instant, Now, Span};
 use crate::wheel::Wheel;
 use due::Due;
+use sink::Out;
 
 /// A policy of a [`Hub`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,20 +50,6 @@ impl fmt::Display for Full {
 
 impl core::error::Error for Full {}
 
-/// Where the actions of a hub's connections go. Any `FnMut(ConnId, Action)` is one.
-pub trait HubSink {
-    /// Something has to be done for `id`.
-    fn action(&mut self, id: ConnId, action: Action);
-    /// An answer matched: the time from the writing of `token` to its answer.
-    fn rtt(&mut self, _id: ConnId, _plane: Plane, _token: Token, _rtt: Span) {}
-}
-
-impl<F: FnMut(ConnId, Action)> HubSink for F {
-    fn action(&mut self, id: ConnId, action: Action) {
-        self(id, action);
-    }
-}
-
 /// Many connections, visited in ascending id, over one timer wheel.
 ///
 /// How to call it: [`register`](Hub::register) the policies; [`accept`](Hub::accept) each connection and give what happens
@@ -76,8 +66,10 @@ impl<F: FnMut(ConnId, Action)> HubSink for F {
 pub struct Hub {
     seed: u64,
     connections_max: u32,
-    /// How many connections were opened since the hub began, modulo 2^32: the generation of the next one.
-    opened: u32,
+    /// The generation of the next connection.
+    generation: u32,
+    /// How far one generation is from the next.
+    generation_step: u32,
     live: u32,
     slots: Vec<Option<Member>>,
     free: Vec<u32>,
@@ -118,7 +110,8 @@ impl Hub {
         Hub {
             seed,
             connections_max,
-            opened: 0,
+            generation: 0,
+            generation_step: 1,
             live: 0,
             slots: Vec::new(),
             free: Vec::new(),
@@ -129,6 +122,16 @@ impl Hub {
             guard: Guard::default(),
             stats: Stats::default(),
         }
+    }
+
+    /// The hub, where it is one of several whose connections are numbered in turn: the first one has the generation `first`, each
+    /// next one `step` more, so that hubs with the same `step` and a `first` below it of their own never give the same generation.
+    ///
+    /// After the last generation below 2^32 it begins anew with `first % step`. A `step` of 0 counts as 1.
+    #[must_use]
+    pub fn numbered(mut self, first: u32, step: u32) -> Self {
+        (self.generation, self.generation_step) = (first, step.max(1));
+        self
     }
 
     /// Registers a policy; an equal one is registered once.
@@ -170,11 +173,11 @@ impl Hub {
         let now = self.observe(now);
         let policy = if (policy.0 as usize) < self.policies.len() { policy } else { PolicyId(0) };
         let rules = &self.policies[policy.0 as usize].policy;
-        let generation = self.opened;
+        let generation = self.generation;
         let connection = Connection::accepted(rules, now, Chance::new(self.seed, u64::from(generation)));
         let deadline = connection.deadline(rules);
         let slot = self.take_slot();
-        self.opened = generation.wrapping_add(1);
+        self.generation = generation.checked_add(self.generation_step).unwrap_or(generation % self.generation_step);
         self.slots[slot as usize] = Some(Member { connection, generation, policy });
         self.wheel.arm(slot, deadline);
         Ok(ConnId { index: slot, generation })
@@ -183,7 +186,7 @@ impl Hub {
     /// Gives the next connection this generation, from which its chance comes, and counts on: for replays. A generation that
     /// is given twice may make a stale id name a later connection.
     pub const fn number_next(&mut self, generation: u32) {
-        self.opened = generation;
+        self.generation = generation;
     }
 
     /// Puts an input into connection `id`; every action goes to `out` before it returns. Gives the phase after it;
@@ -245,6 +248,14 @@ impl Hub {
     pub fn connection(&self, id: ConnId) -> Option<&Connection> {
         let member = self.member(id.index)?;
         (member.generation == id.generation).then_some(&member.connection)
+    }
+
+    /// What can be seen of the connection of this id, unless it has ended.
+    #[must_use]
+    pub fn view(&self, id: ConnId) -> Option<View> {
+        let member = self.member(id.index).filter(|member| member.generation == id.generation)?;
+        let shared = self.policies.get(member.policy.0 as usize)?;
+        Some(member.connection.view(&shared.policy))
     }
 
     /// The ids of all connections, ascending.
@@ -375,26 +386,4 @@ fn deadline_of(slots: &[Option<Member>], policies: &[Shared], slot: u32) -> Inst
         let shared = policies.get(member.policy.0 as usize);
         shared.map_or(Instant::NEVER, |shared| member.connection.deadline(&shared.policy))
     })
-}
-
-/// The sink of one connection: counts, and passes on with the id.
-struct Out<'a, S> {
-    id: ConnId,
-    stats: &'a mut Stats,
-    out: &'a mut S,
-}
-
-impl<S: HubSink> Sink for Out<'_, S> {
-    fn action(&mut self, action: Action) {
-        self.out.action(self.id, action);
-    }
-
-    fn count(&mut self, counter: Counter) {
-        self.stats.add(counter);
-    }
-
-    fn rtt(&mut self, plane: Plane, token: Token, rtt: Span) {
-        self.stats.record(plane, rtt);
-        self.out.rtt(self.id, plane, token, rtt);
-    }
 }

@@ -8,7 +8,8 @@
 pub struct ConnId {
     /// The slot.
     pub index: u32,
-    /// How many connections the hub had opened before this one.
+    /// How many connections the hub had opened before this one; another count where [`Hub::numbered`](crate::hub::Hub::numbered)
+    /// or [`Hub::number_next`](crate::hub::Hub::number_next) said so.
     pub generation: u32,
 }
 

@@ -13,6 +13,7 @@ pub mod peers;
 pub mod raw;
 pub mod scaled;
 pub mod serving;
+pub mod tls;
 pub mod trace;
 pub mod world;
 

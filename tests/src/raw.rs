@@ -1,6 +1,6 @@
 //! A WebSocket client that does what it is told, bytes on the wire included.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,41 @@ impl Frame {
 /// A client.
 #[derive(Debug)]
 pub struct Raw {
-    stream: TcpStream,
+    line: Line,
     received: Vec<u8>,
+}
+
+/// What a client talks over.
+#[derive(Debug)]
+enum Line {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+/// TLS from a client's side.
+pub type TlsStream = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+impl Line {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Line::Plain(stream) => stream,
+            Line::Tls(tls) => &tls.sock,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Line::Plain(stream) => stream.write_all(bytes),
+            Line::Tls(tls) => tls.write_all(bytes),
+        }
+    }
+
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Line::Plain(stream) => stream.read(space),
+            Line::Tls(tls) => tls.read(space),
+        }
+    }
 }
 
 impl Raw {
@@ -45,28 +78,48 @@ impl Raw {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("connects");
         stream.set_nodelay(true).expect("nodelay");
-        Raw { stream, received: Vec::new() }
+        Raw { line: Line::Plain(stream), received: Vec::new() }
+    }
+
+    /// Talks over TLS, whose handshake comes with the first bytes.
+    #[must_use]
+    pub fn over(tls: TlsStream) -> Self {
+        Raw { line: Line::Tls(Box::new(tls)), received: Vec::new() }
     }
 
     /// Connects and upgrades.
     #[must_use]
     pub fn open(address: SocketAddr) -> Self {
-        let mut raw = Raw::connect(address);
-        raw.write(UPGRADE.as_bytes());
-        let head = raw.head();
+        Raw::connect(address).upgraded()
+    }
+
+    /// Upgrades.
+    #[must_use]
+    pub fn upgraded(mut self) -> Self {
+        self.write(UPGRADE.as_bytes());
+        let head = self.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        raw
+        self
     }
 
     /// The stream itself.
     #[must_use]
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.line.tcp()
+    }
+
+    /// The state of TLS.
+    #[must_use]
+    pub fn tls(&mut self) -> &mut TlsStream {
+        match &mut self.line {
+            Line::Tls(tls) => tls,
+            Line::Plain(_) => panic!("no TLS here"),
+        }
     }
 
     /// Writes bytes; a peer that has gone is no failure.
     pub fn write(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        let _ = self.line.write(bytes);
     }
 
     /// Writes a frame, masked with zeros.
@@ -86,12 +139,12 @@ impl Raw {
 
     /// Ends our side of the stream.
     pub fn finish(&self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.stream().shutdown(Shutdown::Write);
     }
 
     /// Resets the connection.
     pub fn reset(self) {
-        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("linger");
+        socket2::SockRef::from(self.stream()).set_linger(Some(Duration::ZERO)).expect("linger");
     }
 
     /// The head of the server's answer.
@@ -161,8 +214,8 @@ impl Raw {
         let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
             return false;
         };
-        self.stream.set_read_timeout(Some(left)).expect("timeout");
-        match self.stream.read(&mut space) {
+        self.stream().set_read_timeout(Some(left)).expect("timeout");
+        match self.line.read(&mut space) {
             Ok(n) => {
                 self.received.extend_from_slice(&space[..n]);
                 n > 0

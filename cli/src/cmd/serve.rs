@@ -1,29 +1,41 @@
 //! `wsbeat serve`.
 
 mod handler;
+mod limit;
 mod lines;
+mod live;
+mod reload;
+mod running;
+mod status;
+mod supervisor;
+mod terminal;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wsbeat_core::policy::Profile;
-use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
 
-use crate::config::{self, Layer, OnMessage, ServeConfig};
+use crate::config::{self, Layer, ListenerConfig, OnMessage, ServeConfig};
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
 use crate::output::Out;
-use crate::recording;
-use handler::Serving;
+use running::Running;
+use terminal::Terminal;
+
+/// How often is looked at what has to be told.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Serve WebSocket connections and keep their heartbeats
 ///
 /// Peers that went silent are closed, and a line on standard error says why. Every flag has a key in the TOML file, with _ for -, and a variable of the environment (--ping-interval,
 /// ping_interval, WSBEAT_PING_INTERVAL). The command line beats the environment, which beats the file, which beats the
-/// default. A first SIGINT or SIGTERM drains, a second ends at once.
+/// default. A first SIGINT or SIGTERM drains, a second ends at once; SIGHUP reads the settings again: policies of open
+/// connections change, what needs a restart is named, and a bad file changes nothing. The file may have several
+/// [[listener]] tables, each with a name, addresses and keys of its own.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
 pub(crate) struct ServeArgs {
@@ -42,6 +54,12 @@ pub(crate) struct ServeArgs {
     /// A web page that may connect besides those of this host: scheme://host[:port], * for one label or alone for all; may be repeated
     #[arg(long, value_name = "PATTERN")]
     origin: Vec<String>,
+    /// The certificate chain for wss://, PEM; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_cert: Option<String>,
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_key: Option<String>,
 
     /// The time between heartbeats; 0s turns them off [default: the dialect's]
     #[arg(long, value_name = "DUR", help_heading = HEARTBEATS)]
@@ -141,6 +159,7 @@ const LONG_EXAMPLES: &str = "Examples:
   wsbeat serve --dialect none --ping-interval 20s --ping-timeout 10s
   wsbeat serve --dialect blog --profile tornado-6.4 --ping-interval 5s --ping-timeout 10s
   wsbeat serve --dialects mine.toml --dialect my-dialect
+  wsbeat serve --tls-cert chain.pem --tls-key key.pem --listen 0.0.0.0:443
   wsbeat serve --config wsbeat.toml --set write_stall=30s --print-config
 
 Exit status: 0 after a drain, 1 when told to end twice, 2 usage or configuration, 3 could not listen.";
@@ -155,6 +174,8 @@ impl ServeArgs {
             ("dialects", one(&self.dialects)),
             ("on_message", one(&self.on_message)),
             ("origin", self.origin.clone()),
+            ("tls_cert", one(&self.tls_cert)),
+            ("tls_key", one(&self.tls_key)),
             ("interval", one(&self.interval)),
             ("misses", one(&self.misses)),
             ("cadence", one(&self.cadence)),
@@ -195,96 +216,42 @@ pub(crate) fn run(args: ServeArgs, out: &mut Out, log: &Logger) -> Result<Exit, 
     let layers = args.layers()?;
     let config = layers.read()?;
     if args.print_config {
-        config::print(&layers.settings, &config, out)?;
+        config::print(&layers, &config, out)?;
         return Ok(Exit::Done);
     }
     log.take_library_logs();
     warn_of_variables(log);
-    warn_of_traps(&config, log);
+    config.listeners.iter().for_each(|listener| warn_of_traps(listener, log));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Unreachable, format_args!("cannot start: {error}")))?;
-    runtime.block_on(serve(config, out, log))
+    runtime.block_on(serve(&args, config, out, log))
 }
 
-async fn serve(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
+async fn serve(args: &ServeArgs, config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
     let cannot = |error: std::io::Error| Failure::new(Exit::Unreachable, format_args!("cannot watch signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let handler = Serving::new(&config, log.clone());
-    let mut server = Server::bind(config.server, handler).await.map_err(bind_failure)?;
-    let mut recording = None;
-    if let Some(path) = &config.record {
-        let (tap, writer) = recording::start(path, log)?;
-        server = server.record(tap);
-        recording = Some(writer);
-    }
-    for address in server.local_addrs() {
-        let url = format!("ws://{address}");
-        let printed = out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", &url));
-        // A server goes on whether or not somebody reads where it listens.
-        if let Err(error) = printed {
-            log.log(Level::Warn, &format!("standard output: {error}"), Object::default);
-        }
-    }
-    let handle = server.handle();
-    let running = server.run();
-    tokio::pin!(running);
-    let summary = loop {
+    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
+    let terminal = Terminal::ours();
+    let mut running = Running::start(config, out, log).await?;
+    let mut second = tokio::time::interval(SECOND);
+    loop {
         tokio::select! {
-            summary = &mut running => break summary,
-            () = either(&mut interrupt, &mut terminate) => end(&handle, log),
+            going_on = running.next_end() => if !going_on { break },
+            () = either(&mut interrupt, &mut terminate) => running.end(),
+            _ = hangup.recv() => if terminal.is_gone() { running.end() } else { running.reload(|| args.layers()?.read()) },
+            _ = second.tick() => running.tick(),
         }
-    };
-    if let Some(recording) = recording {
-        recording.finish();
     }
-    Ok(ended(summary, log))
+    Ok(running.finish())
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-    }
-}
-
-/// The first signal drains, the second ends at once.
-fn end(handle: &Handle, log: &Logger) {
-    let (count, draining) = (handle.count(), handle.is_draining());
-    let message = if draining { "ending now" } else { "draining" };
-    log.log(Level::Info, &format!("{message}: {count} connections open"), || Object::default().with("open", count));
-    handle.drain();
-}
-
-fn ended(summary: Summary, log: &Logger) -> Exit {
-    let facts = || Object::default().with("opened", summary.opened).with("dropped", summary.dropped);
-    let Summary { opened, dropped, .. } = summary;
-    match summary.ending {
-        Ending::Drained => {
-            log.log(Level::Info, &format!("drained: {opened} connections served"), facts);
-            Exit::Done
-        }
-        Ending::TimeUp => {
-            log.log(Level::Warn, &format!("drain time up: {dropped} connections dropped unfinished"), facts);
-            Exit::Done
-        }
-        Ending::Shutdown => {
-            log.log(Level::Warn, &format!("ended at once: {dropped} connections dropped"), facts);
-            Exit::Negative
-        }
-        Ending::Failed => {
-            log.log(Level::Error, "ended: the system no longer lets it watch its sockets", facts);
-            Exit::Negative
-        }
-    }
-}
-
-fn bind_failure(error: BindError) -> Failure {
-    match error {
-        BindError::Policy(_) | BindError::Limit { .. } => Failure::usage(error),
-        other => Failure::new(Exit::Unreachable, other),
     }
 }
 
@@ -298,8 +265,8 @@ fn warn_of_variables(log: &Logger) {
 }
 
 /// Settings that do as they say and not as one hopes.
-fn warn_of_traps(config: &ServeConfig, log: &Logger) {
-    let Some(transport) = &config.policy.transport else { return };
+fn warn_of_traps(listener: &ListenerConfig, log: &Logger) {
+    let Some(transport) = &listener.policy.transport else { return };
     if transport.profile == Profile::Tornado64 && transport.timeout <= transport.interval {
         let message = "tornado-6.4 with ping_timeout not above ping_interval closes healthy peers, as its original does";
         log.log(Level::Warn, message, || Object::default().with("profile", "tornado-6.4"));

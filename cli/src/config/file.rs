@@ -1,11 +1,14 @@
-//! The layer of a TOML file: flat, one key a setting.
+//! The layer of a TOML file: one key a setting, and a table for each listener.
 
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use super::{ConfigError, Layer, Origin};
+use super::listeners::{NAME_FORM, Table, is_name};
+use super::{ConfigError, Layer, Origin, Settings, failure};
+use crate::exit::Failure;
 
 /// The longest file read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -14,9 +17,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 ///
 /// # Errors
 /// The file cannot be read, or is no TOML.
-pub(crate) fn read_file(path: &Path) -> Result<Layer, ConfigError> {
-    let text = read_text(path).map_err(|problem| ConfigError { origin: None, message: format!("{}: {problem}", path.display()) })?;
-    parse(&text, path)
+pub(crate) fn read_file(path: &Path) -> Result<Layer, Failure> {
+    let text = read_text(path).map_err(|problem| Failure::usage(format_args!("{}: {problem}", path.display())))?;
+    parse(&text, path).map_err(failure)
 }
 
 /// The text of a file of the user's.
@@ -31,24 +34,93 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
-fn parse(text: &str, path: &Path) -> Result<Layer, ConfigError> {
-    let at = |span: Range<usize>| Origin::File { path: path.to_owned(), line: line_of(text, span.start) };
-    let table = DeTable::parse(text)
-        .map_err(|error| ConfigError { origin: Some(at(error.span().unwrap_or(0..0))), message: error.message().to_owned() })?;
+/// A file's text, as its layer.
+///
+/// # Errors
+/// It is no TOML.
+fn parse(text: &str, path: &Path) -> Result<Layer, Vec<ConfigError>> {
+    let file = File { text, path };
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let told = |error: &toml::de::Error| ConfigError {
+            origin: Some(file.at(error.span().unwrap_or(0..0))),
+            message: error.message().to_owned(),
+        };
+        return Err(errors.iter().map(told).collect());
+    }
     let mut layer = Layer::default();
-    for (key, value) in table.get_ref() {
-        let origin = at(key.span());
-        let put = match texts(value.get_ref()) {
-            Some(values) => layer.settings.put(key.get_ref(), beside(path, key.get_ref(), values), origin),
-            None if super::keys::find(key.get_ref()).is_none() => layer.settings.put(key.get_ref(), Vec::new(), origin),
-            None => Err(ConfigError {
-                origin: Some(origin),
-                message: format!("{}: a text, a number, true or false, or a list of texts", key.get_ref()),
-            }),
+    for (key, value) in root.get_ref() {
+        let put = match (key.get_ref().as_ref(), value.get_ref()) {
+            (LISTENER, DeValue::Array(tables)) => file.listeners(tables, &mut layer),
+            (LISTENER, _) => Err(file.wrong(key.span(), "listener: write a [[listener]] table for each one".into())),
+            _ => file.put(&mut layer.settings, key, value),
         };
         layer.errors.extend(put.err());
     }
     Ok(layer)
+}
+
+/// The name of the tables of listeners.
+const LISTENER: &str = "listener";
+
+/// A file that is read.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    text: &'a str,
+    path: &'a Path,
+}
+
+impl File<'_> {
+    fn at(self, span: Range<usize>) -> Origin {
+        Origin::File { path: self.path.to_owned(), line: line_of(self.text, span.start) }
+    }
+
+    fn wrong(self, span: Range<usize>, message: String) -> ConfigError {
+        ConfigError { origin: Some(self.at(span)), message }
+    }
+
+    fn put(self, settings: &mut Settings, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+        let (name, origin) = (key.get_ref(), self.at(key.span()));
+        match texts(value.get_ref()) {
+            Some(values) => settings.put(name, beside(self.path, name, values), origin),
+            None if super::keys::find(name).is_none() => settings.put(name, Vec::new(), origin),
+            None => Err(self.wrong(key.span(), format!("{name}: a text, a number, true or false, or a list of texts"))),
+        }
+    }
+
+    fn listeners(self, tables: &DeArray<'_>, layer: &mut Layer) -> Result<(), ConfigError> {
+        for item in tables {
+            let Some(table) = item.get_ref().as_table() else {
+                return Err(self.wrong(item.span(), "listener: write a [[listener]] table for each one".into()));
+            };
+            match self.listener(table, item.span(), &mut layer.errors) {
+                Ok(one) if layer.tables.iter().any(|other| other.name == one.name) => {
+                    let message = format!("name = {}: another listener has it already", one.name);
+                    layer.errors.push(ConfigError { origin: Some(one.origin), message });
+                }
+                Ok(one) => layer.tables.push(one),
+                Err(error) => layer.errors.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn listener(self, table: &DeTable<'_>, span: Range<usize>, errors: &mut Vec<ConfigError>) -> Result<Table, ConfigError> {
+        let mut settings = Settings::default();
+        let mut name = None;
+        for (key, value) in table {
+            if key.get_ref() == "name" {
+                name = value.get_ref().as_str().map(|text| (text.to_owned(), key.span()));
+                continue;
+            }
+            errors.extend(self.put(&mut settings, key, value).err());
+        }
+        match name {
+            Some((name, _)) if is_name(&name) => Ok(Table { name, origin: self.at(span), settings }),
+            Some((name, at)) => Err(self.wrong(at, format!("name = {name}: {NAME_FORM}"))),
+            None => Err(self.wrong(span, format!("listener: name = \"...\" is missing: {NAME_FORM}"))),
+        }
+    }
 }
 
 /// A file that a file names lies beside it, wherever the command runs.
@@ -87,7 +159,6 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Settings;
     use super::*;
 
     fn parsed(text: &str) -> Result<Settings, Vec<String>> {
@@ -95,7 +166,7 @@ mod tests {
         match parse(text, Path::new("etc/w.toml")) {
             Ok(layer) if layer.errors.is_empty() => Ok(layer.settings),
             Ok(layer) => Err(shown(&layer.errors)),
-            Err(error) => Err(shown(&[error])),
+            Err(errors) => Err(shown(&errors)),
         }
     }
 
@@ -125,6 +196,39 @@ mod tests {
         assert!(parsed("[interval]\nx = 1").unwrap_err()[0].contains("interval: a text"));
         assert!(parsed("[serve]\nx = 1").unwrap_err()[0].contains("unknown key \"serve\""));
         assert!(parsed("interval = [\"1s\", \"2s\"]").unwrap_err()[0].contains("one value"));
+    }
+
+    #[test]
+    fn every_error_of_the_syntax_is_told() {
+        let errors = parsed("misses = = 3\ninterval = \"5s\"\ndrain = 5s\n").unwrap_err();
+        assert!(errors.len() >= 2 && errors[0].starts_with("etc/w.toml:1: "), "{errors:?}");
+        assert!(errors.iter().any(|error| error.starts_with("etc/w.toml:3: ")), "{errors:?}");
+    }
+
+    #[test]
+    fn listeners_are_tables_with_names_of_their_own() {
+        let text = "misses = 3\n[[listener]]\nname = \"a\"\nlisten = \"127.0.0.1:1\"\n\n[[listener]]\nname = \"b\"\nmisses = 4\n";
+        let layer = parse(text, Path::new("w.toml")).unwrap();
+        assert!(layer.errors.is_empty(), "{:?}", layer.errors);
+        let shown: Vec<String> = layer.tables.iter().map(|table| format!("{} {}", table.name, table.origin)).collect();
+        assert_eq!(shown, ["a w.toml:2", "b w.toml:6"]);
+        assert_eq!(layer.tables[1].settings.get("misses").unwrap().origin.to_string(), "w.toml:8");
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_listener_is_told_with_its_line() {
+        let errors = parsed(
+            "[[listener]]\nmisses = 1\n[[listener]]\nname = \"A B\"\n[[listener]]\nname = \"c\"\nmises = 1\n[[listener]]\nname = \"c\"\n",
+        )
+        .unwrap_err();
+        assert_eq!(errors.len(), 4, "{errors:?}");
+        for (line, word) in
+            [(1, "name = \"...\" is missing"), (4, "name = A B"), (7, "nearest known one is \"misses\""), (8, "another listener")]
+        {
+            let begin = format!("etc/w.toml:{line}: ");
+            assert!(errors.iter().any(|error| error.starts_with(&begin) && error.contains(word)), "{line}: {errors:?}");
+        }
+        assert!(parsed("listener = 5").unwrap_err()[0].contains("[[listener]]"));
     }
 
     #[test]

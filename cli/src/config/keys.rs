@@ -8,6 +8,7 @@ pub(super) struct Key {
     /// Its name in files; the flag has `-` for `_`.
     pub(super) name: &'static str,
     shape: Shape,
+    scope: Scope,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +17,30 @@ enum Shape {
     List,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// Each listener may have its own.
+    Listener,
+    /// One for the whole process.
+    Process,
+}
+
 impl Key {
     const fn one(name: &'static str) -> Self {
-        Key { name, shape: Shape::One }
+        Key { name, shape: Shape::One, scope: Scope::Listener }
     }
 
     const fn list(name: &'static str) -> Self {
-        Key { name, shape: Shape::List }
+        Key { name, shape: Shape::List, scope: Scope::Listener }
+    }
+
+    const fn process(name: &'static str) -> Self {
+        Key { name, shape: Shape::One, scope: Scope::Process }
+    }
+
+    /// Whether it holds for the whole process, so that no listener has one of its own.
+    pub(super) const fn is_process(self) -> bool {
+        matches!(self.scope, Scope::Process)
     }
 
     pub(super) const fn is_list(self) -> bool {
@@ -31,12 +49,14 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 18] = [
+pub(super) const SERVER: [Key; 21] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
     Key::one("on_message"),
     Key::list("origin"),
+    Key::one("tls_cert"),
+    Key::one("tls_key"),
     Key::one("max_connections"),
     Key::one("max_per_ip"),
     Key::one("max_message"),
@@ -47,8 +67,9 @@ pub(super) const SERVER: [Key; 18] = [
     Key::one("max_headers"),
     Key::one("backlog"),
     Key::one("discard_limit"),
-    Key::one("drain"),
-    Key::one("seed"),
+    Key::process("drain"),
+    Key::process("seed"),
+    Key::process("log_lines_per_s"),
     Key::one("record"),
 ];
 

@@ -1,10 +1,12 @@
 //! The settings of `serve`, in layers: command line over environment over file over default.
 //!
-//! Every layer says the same thing, a key and its text; only the text that stands in the highest layer is read, once.
+//! Several listeners are tables of the file; what stands above the tables holds for all of them that do not have it
+//! themselves. Every layer says the same thing, a key and its text; only the text that stands in the highest layer is read, once.
 //! So a value means the same wherever it is written, and every error can say where it came from.
 
 mod file;
 mod keys;
+mod listeners;
 mod print;
 mod read;
 mod value;
@@ -15,10 +17,11 @@ use std::path::PathBuf;
 
 pub(crate) use file::read_file;
 pub(crate) use print::print;
-pub(crate) use read::{OnMessage, ServeConfig, find_dialect, load_dialects};
+pub(crate) use read::{ListenerConfig, OnMessage, ServeConfig, find_dialect, load_dialects};
 pub(crate) use value::{duration, duration_text, share, size};
 
 use crate::exit::{Exit, Failure};
+use listeners::Table;
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +72,9 @@ impl fmt::Display for ConfigError {
 
 /// All that is wrong, one line each.
 pub(crate) fn failure(mut errors: Vec<ConfigError>) -> Failure {
-    errors.sort_by(|a, b| a.origin.cmp(&b.origin));
+    errors.sort_by(|a, b| (&a.origin, &a.message).cmp(&(&b.origin, &b.message)));
+    // What stands above the listeners is wrong in each of them.
+    errors.dedup();
     Failure { exit: Exit::Usage, messages: errors.iter().map(ToString::to_string).collect() }
 }
 
@@ -85,15 +90,18 @@ pub(crate) struct Setting {
 /// One layer: what can be read of it, and what is wrong with the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layer {
-    /// What it sets.
+    /// What it sets for all listeners.
     pub(crate) settings: Settings,
+    /// What it sets for one of them.
+    tables: Vec<Table>,
     /// Its mistakes.
     pub(crate) errors: Vec<ConfigError>,
 }
 
 impl Layer {
-    /// Lays `upper` over this one.
+    /// Lays `upper` over this one. What it sets for all listeners beats what a lower one sets for one.
     pub(crate) fn lay(&mut self, upper: Layer) {
+        listeners::lay(&mut self.tables, &upper, &mut self.errors);
         self.settings.by_key.extend(upper.settings.by_key);
         self.errors.extend(upper.errors);
     }
@@ -103,7 +111,7 @@ impl Layer {
     /// # Errors
     /// All that is wrong, in the layers and in their values.
     pub(crate) fn read(&self) -> Result<ServeConfig, Failure> {
-        match read::read(&self.settings) {
+        match read::read(self) {
             Ok(config) if self.errors.is_empty() => Ok(config),
             Ok(_) => Err(failure(self.errors.clone())),
             Err(errors) => Err(failure([self.errors.clone(), errors].concat())),
@@ -127,6 +135,29 @@ impl Settings {
     /// What is set for `key`.
     pub(crate) fn get(&self, key: &str) -> Option<&Setting> {
         self.by_key.get(key)
+    }
+
+    /// These settings under those of `upper`.
+    fn under(&self, upper: &Settings) -> Settings {
+        let mut all = self.clone();
+        all.by_key.extend(upper.by_key.clone());
+        all
+    }
+
+    /// The keys whose values differ.
+    pub(crate) fn differing(&self, other: &Settings) -> Vec<&'static str> {
+        let values = |settings: &Settings, key: &str| settings.get(key).map(|setting| setting.values.clone());
+        keys::all().map(|key| key.name).filter(|key| values(self, key) != values(other, key)).collect()
+    }
+
+    /// Takes these keys as `other` has them.
+    pub(crate) fn take(&mut self, taken: &[&'static str], other: &Settings) {
+        for key in taken {
+            match other.get(key) {
+                Some(setting) => drop(self.by_key.insert(key, setting.clone())),
+                None => drop(self.by_key.remove(key)),
+            }
+        }
     }
 
     /// Puts a key of one layer.
@@ -195,16 +226,21 @@ pub(crate) fn command_line(flags: Vec<(&'static str, Vec<String>)>, sets: &[Stri
         }
     }
     for set in sets {
-        layer.errors.extend(put_set(&mut layer.settings, set).err());
+        let put = put_set(&mut layer, set);
+        layer.errors.extend(put.err());
     }
     layer
 }
 
-fn put_set(settings: &mut Settings, set: &str) -> Result<(), ConfigError> {
+fn put_set(layer: &mut Layer, set: &str) -> Result<(), ConfigError> {
     let Some((key, text)) = set.split_once('=') else {
         return Err(ConfigError { origin: Some(Origin::Set), message: format!("\"{set}\": write KEY=VALUE, such as write_stall=30s") });
     };
     let (key, text) = (key.trim(), text.trim());
+    let (settings, key) = match key.strip_prefix("listener.").and_then(|rest| rest.split_once('.')) {
+        Some((name, key)) => (listeners::of(&mut layer.tables, name), key),
+        None => (&mut layer.settings, key),
+    };
     let values = match keys::find(key) {
         Some(known) if known.is_list() => value::list(text),
         _ => vec![text.to_owned()],

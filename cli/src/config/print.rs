@@ -4,8 +4,9 @@ use wsbeat_core::policy::{Answers, Application, Cadence, Death, Evidence, Policy
 use wsbeat_core::time::Span;
 use wsbeat_tokio::server::ServerConfig;
 
-use super::read::{DIALECT, OnMessage, ServeConfig};
-use super::{Settings, keys, value};
+use super::listeners::Table;
+use super::read::{DIALECT, LOG_LINES_PER_S, ListenerConfig, OnMessage, ServeConfig};
+use super::{Layer, Settings, keys, value};
 use crate::exit::Failure;
 use crate::json::Object;
 use crate::output::Out;
@@ -54,14 +55,31 @@ impl Value {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub(crate) fn print(settings: &Settings, config: &ServeConfig, out: &mut Out) -> Result<(), Failure> {
-    let rows: Vec<Row> = keys::all().map(|key| row(key, settings, config)).collect();
-    let width = rows.iter().map(|row| left(row).chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        out.line(
-            || format!("{:width$}  # {}", left(row), row.origin),
-            || Object::event("setting").with("key", row.key).with("value", row.value.as_ref().map(Value::json)).with("origin", &row.origin),
-        )?;
+pub(crate) fn print(layer: &Layer, config: &ServeConfig, out: &mut Out) -> Result<(), Failure> {
+    let tables = layer.tables.iter().map(Some).chain([None]);
+    let are_several = !layer.tables.is_empty();
+    let mut blocks: Vec<(Option<&Table>, Vec<Row>)> = Vec::new();
+    for (listener, table) in config.listeners.iter().zip(tables) {
+        let keys = keys::all().filter(|key| !(are_several && key.is_process()));
+        blocks.push((table, keys.map(|key| row(key, &listener.settings, listener)).collect()));
+    }
+    if let (true, Some(first)) = (are_several, config.listeners.first()) {
+        let process = keys::all().filter(|key| key.is_process());
+        blocks.insert(0, (None, process.map(|key| row(key, &layer.settings, first)).collect()));
+    }
+    let width = blocks.iter().flat_map(|(_, rows)| rows).map(|row| left(row).chars().count()).max().unwrap_or(0);
+    for (table, rows) in &blocks {
+        if let Some(table) = table {
+            let name = format!("name = {}", scalar(&table.name));
+            out.text(|| format!("\n[[listener]]\n{name:width$}  # {}", table.origin))?;
+        }
+        let event = || Object::event("setting").with_some("listener", table.map(|table| &table.name));
+        for row in rows {
+            out.line(
+                || format!("{:width$}  # {}", left(row), row.origin),
+                || event().with("key", row.key).with("value", row.value.as_ref().map(Value::json)).with("origin", &row.origin),
+            )?;
+        }
     }
     Ok(())
 }
@@ -73,7 +91,7 @@ fn left(row: &Row) -> String {
     }
 }
 
-fn row(key: keys::Key, settings: &Settings, config: &ServeConfig) -> Row {
+fn row(key: keys::Key, settings: &Settings, config: &ListenerConfig) -> Row {
     if let Some(setting) = settings.get(key.name) {
         return Row { key: key.name, value: Value::of(setting.values.clone(), key), origin: setting.origin.to_string() };
     }
@@ -89,7 +107,7 @@ fn row(key: keys::Key, settings: &Settings, config: &ServeConfig) -> Row {
 }
 
 /// A setting of the policy's that nobody wrote: its value where writing it would change nothing.
-fn policy_row(key: &'static str, config: &ServeConfig) -> Row {
+fn policy_row(key: &'static str, config: &ListenerConfig) -> Row {
     let same = |text: &String| {
         let mut server = config.server.clone();
         let set = server.policy.set(key, text);
@@ -124,6 +142,7 @@ fn server_default(key: &str) -> Option<Vec<String>> {
         "discard_limit" => one(value::size_text(limits.discard_bytes_max)),
         "drain" => one(value::duration_text(drain)),
         "seed" => one(seed.to_string()),
+        "log_lines_per_s" => one(LOG_LINES_PER_S.to_string()),
         _ => None,
     }
 }

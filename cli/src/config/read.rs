@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
-use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits};
+use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits, TlsConfig};
 
-use super::{ConfigError, Settings, file, keys, value};
+use super::listeners::{self, ONLY, Table};
+use super::{ConfigError, Layer, Origin, Settings, file, keys, value};
+use crate::exit::Failure;
 
 /// The dialect of a server that was asked for nothing.
 pub(super) const DIALECT: &str = "htx-spot-v1";
@@ -37,11 +39,29 @@ impl OnMessage {
     }
 }
 
-/// A server as it was asked for, checked.
+/// The lines about connections that are logged in a second where nothing is said.
+pub(super) const LOG_LINES_PER_S: u32 = 100;
+
+/// What was asked for, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeConfig {
+    /// The listeners, in their order; at least one.
+    pub(crate) listeners: Vec<ListenerConfig>,
+    /// How many lines about verdicts are logged in a second at most, and as many about the rest; 0 for all.
+    pub(crate) log_lines_per_s: u32,
+}
+
+/// A listener as it was asked for, checked: a server of its own in the same process.
+#[derive(Clone, Debug)]
+pub(crate) struct ListenerConfig {
+    /// Its name; `default` where the file has no tables.
+    pub(crate) name: String,
+    /// What was set for it, by any layer.
+    pub(crate) settings: Settings,
     /// The server.
     pub(crate) server: ServerConfig,
+    /// The dialect before `interval` and `misses` were laid over it.
+    pub(crate) dialect: Option<Dialect>,
     /// What it does with messages.
     pub(crate) on_message: OnMessage,
     /// The file to record into.
@@ -50,21 +70,103 @@ pub(crate) struct ServeConfig {
     pub(crate) policy: Policy,
 }
 
+impl ServeConfig {
+    /// The only listener, for commands that know no more than one.
+    ///
+    /// # Errors
+    /// There are several.
+    pub(crate) fn only(self) -> Result<ListenerConfig, Failure> {
+        let count = self.listeners.len();
+        match <[ListenerConfig; 1]>::try_from(self.listeners) {
+            Ok([one]) => Ok(one),
+            Err(_) => Err(Failure::usage(format_args!("the file has {count} listeners: one is wanted here"))),
+        }
+    }
+}
+
+impl ListenerConfig {
+    /// This listener under the policy that `wished` asks for, and under nothing else of it: what can change while it runs.
+    ///
+    /// # Errors
+    /// Together with the dialect that runs it gives no policy.
+    pub(crate) fn under_policy_of(&self, wished: &ListenerConfig) -> Result<Policy, BindError> {
+        if self.dialect == wished.dialect {
+            return Ok(wished.policy.clone());
+        }
+        let policy = wished.server.policy.clone();
+        let dialect = self.dialect.clone().map(|dialect| tuned(dialect, &policy));
+        ServerConfig { policy, dialect, ..self.server.clone() }.check()
+    }
+}
+
 /// Reads the settings.
 ///
 /// # Errors
 /// All that is wrong with them, each by its place, key, value and limit.
-pub(crate) fn read(settings: &Settings) -> Result<ServeConfig, Vec<ConfigError>> {
-    let mut reader = Reader { settings, errors: Vec::new() };
+pub(super) fn read(layer: &Layer) -> Result<ServeConfig, Vec<ConfigError>> {
+    let mut errors = listeners::check(layer);
+    let mut reader = Reader::new(&layer.settings);
+    let log_lines_per_s = reader.one("log_lines_per_s", value::count).unwrap_or(LOG_LINES_PER_S);
+    errors.append(&mut reader.errors);
+    let mut all = Vec::new();
+    for (number, table) in (0..).zip(listeners::all(layer)) {
+        match listener(table, number) {
+            Ok(one) => all.push(one),
+            Err(wrong) => errors.extend(wrong),
+        }
+    }
+    if errors.is_empty() { Ok(ServeConfig { listeners: all, log_lines_per_s }) } else { Err(errors) }
+}
+
+/// Reads the settings of listener `number`.
+fn listener(table: Table, number: u64) -> Result<ListenerConfig, Vec<ConfigError>> {
+    let mut reader = Reader::new(&table.settings);
     let on_message = reader.one("on_message", on_message).unwrap_or_default();
     let record = reader.one("record", record);
-    let server = reader.server();
-    if !reader.errors.is_empty() {
-        return Err(reader.errors);
+    let (mut server, dialect) = reader.server();
+    // Each draws its own phases.
+    server.seed = server.seed.wrapping_add(number);
+    let errors = reader.errors;
+    let policy = check(&table, &server, errors)?;
+    Ok(ListenerConfig { name: table.name, settings: table.settings, server, dialect, on_message, record, policy })
+}
+
+/// The policy of a server that was read, or all that is wrong with it: what is wrong is taken out, and the rest looked at again.
+fn check(table: &Table, server: &ServerConfig, mut errors: Vec<ConfigError>) -> Result<Policy, Vec<ConfigError>> {
+    let (mut settings, mut server) = (table.settings.clone(), server.clone());
+    let is_wrong = |origin: &Origin| errors.iter().any(|error| error.origin.as_ref() == Some(origin));
+    let unread: Vec<&str> = table.settings.by_key.iter().filter(|(_, setting)| is_wrong(&setting.origin)).map(|(key, _)| *key).collect();
+    unread.into_iter().for_each(|key| drop(settings.take_out(key)));
+    if !errors.is_empty() {
+        server = Reader::new(&settings).server().0;
     }
-    match server.check() {
-        Ok(policy) => Ok(ServeConfig { server, on_message, record, policy }),
-        Err(error) => Err(vec![checked_wrong(settings, &error)]),
+    loop {
+        let error = match server.check() {
+            Ok(policy) if errors.is_empty() => return Ok(policy),
+            Ok(_) => return Err(errors),
+            Err(error) => error,
+        };
+        let (key, message) = checked_wrong(&error);
+        let taken_out = settings.take_out(key);
+        if taken_out.is_some() || errors.is_empty() {
+            let origin = taken_out.clone().or_else(|| (table.name != ONLY).then(|| table.origin.clone()));
+            errors.push(ConfigError { origin, message });
+        }
+        if taken_out.is_none() {
+            return Err(errors);
+        }
+        server = Reader::new(&settings).server().0;
+    }
+}
+
+impl Settings {
+    /// Takes out a key that is wrong, with those that mean nothing without it; tells where it stood.
+    fn take_out(&mut self, key: &str) -> Option<Origin> {
+        let origin = self.by_key.remove(key)?.origin;
+        if ["profile", "ping_interval"].contains(&key) {
+            ["profile", "ping_interval", "ping_timeout"].into_iter().for_each(|key| drop(self.by_key.remove(key)));
+        }
+        Some(origin)
     }
 }
 
@@ -73,20 +175,48 @@ struct Reader<'a> {
     errors: Vec<ConfigError>,
 }
 
-impl Reader<'_> {
-    fn server(&mut self) -> ServerConfig {
+impl<'a> Reader<'a> {
+    const fn new(settings: &'a Settings) -> Self {
+        Reader { settings, errors: Vec::new() }
+    }
+
+    /// The server, and its dialect before the policy's wishes were laid over it.
+    fn server(&mut self) -> (ServerConfig, Option<Dialect>) {
         let default = ServerConfig::default();
         let policy = self.policy();
-        ServerConfig {
+        let dialect = self.dialect();
+        let server = ServerConfig {
             listen: self.list("listen", listen).unwrap_or(default.listen),
-            dialect: self.dialect(&policy),
+            dialect: dialect.clone().map(|dialect| tuned(dialect, &policy)),
             policy,
             limits: self.limits(),
+            tls: self.tls(),
             origins: self.list("origin", origin).map_or(default.origins, Origins::allowing),
             seed: self.one("seed", value::count).unwrap_or(default.seed),
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
             page: default.page,
-        }
+        };
+        (server, dialect)
+    }
+
+    fn tls(&mut self) -> Option<TlsConfig> {
+        let path = |text: &str| Ok(PathBuf::from(text));
+        let (cert, key) = match (self.one("tls_cert", path), self.one("tls_key", path)) {
+            (Some(cert), Some(key)) => (cert, key),
+            (Some(cert), None) => return self.alone("tls_cert", &cert, "tls_key"),
+            (None, Some(key)) => return self.alone("tls_key", &key, "tls_cert"),
+            (None, None) => return None,
+        };
+        let wrong = |error: wsbeat_tokio::server::TlsConfigError| {
+            let field = if error.file == cert { "tls_cert" } else { "tls_key" };
+            self.wrong(field, &error.file.display().to_string(), &error.problem);
+        };
+        TlsConfig::from_pem_files(&cert, &key).map_err(wrong).ok()
+    }
+
+    fn alone(&mut self, key: &str, path: &Path, missing: &str) -> Option<TlsConfig> {
+        self.wrong(key, &path.display().to_string(), &format!("{missing} is needed beside it"));
+        None
     }
 
     fn limits(&mut self) -> ServerLimits {
@@ -118,21 +248,13 @@ impl Reader<'_> {
         policy
     }
 
-    fn dialect(&mut self, policy: &PolicyConfig) -> Option<Dialect> {
+    fn dialect(&mut self) -> Option<Dialect> {
         let own = self.one("dialects", load_dialects).unwrap_or_default();
         let id = self.settings.get("dialect").map_or(DIALECT, |setting| setting.values[0].as_str());
         if id == "none" {
             return None;
         }
-        // A policy that cannot be is told of by the check of the whole.
-        let tune = |dialect: Dialect| dialect.tuned(policy).unwrap_or(dialect);
-        match find_dialect(id, &own) {
-            Ok(dialect) => Some(tune(dialect)),
-            Err(problem) => {
-                self.wrong("dialect", id, &problem);
-                None
-            }
-        }
+        find_dialect(id, &own).map_err(|problem| self.wrong("dialect", id, &problem)).ok()
     }
 
     /// The value of a key, where it is set and right.
@@ -155,17 +277,21 @@ impl Reader<'_> {
     }
 }
 
-/// What the checks of the server say, in the words of the configuration.
-fn checked_wrong(settings: &Settings, error: &BindError) -> ConfigError {
-    let (field, message) = match error {
+/// The dialect as it speaks under this policy. A policy that cannot be is told of by the check of the whole.
+fn tuned(dialect: Dialect, policy: &PolicyConfig) -> Dialect {
+    dialect.tuned(policy).unwrap_or(dialect)
+}
+
+/// What the checks of the server say, in the words of the configuration: the key, and what is wrong with it.
+fn checked_wrong(error: &BindError) -> (&'static str, String) {
+    match error {
         BindError::Policy(error) => (error.field, error.to_string()),
         BindError::Limit { field, value, limit } => {
             let key = key_of(field);
             (key, format!("{key} = {value}: {limit}"))
         }
         other => ("", other.to_string()),
-    };
-    ConfigError { origin: settings.get(field).map(|setting| setting.origin.clone()), message }
+    }
 }
 
 /// The key of a limit of the server's.

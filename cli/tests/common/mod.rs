@@ -2,9 +2,14 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
+pub(crate) mod raw;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -170,4 +175,92 @@ pub(crate) fn first_line(running: &mut Running) -> String {
 /// Types at standard input.
 pub(crate) fn type_in(running: &mut Running, text: &str) {
     running.child().stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// An address at which nobody listens.
+pub(crate) fn refused() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}", listener.local_addr().unwrap())
+}
+
+/// A line with every number made 0.
+pub(crate) fn shape(line: &str) -> String {
+    let mut shape = String::new();
+    for c in line.chars() {
+        match c {
+            '0'..='9' if shape.ends_with('0') => {}
+            '0'..='9' => shape.push('0'),
+            c => shape.push(c),
+        }
+    }
+    shape
+}
+
+/// A client of the server at this URL that answers nothing but control frames.
+pub(crate) fn client_of(url: &str) -> WebSocket<TcpStream> {
+    let stream = TcpStream::connect(url.strip_prefix("ws://").unwrap().trim_end_matches('/')).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    tungstenite::client(url, stream).unwrap().0
+}
+
+/// A folder of a test's own, gone when it ends.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("wsbeat-{name}-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file and tells its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The lines of standard error while the command runs.
+pub(crate) struct LogLines {
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl LogLines {
+    pub(crate) fn of(running: &mut Running) -> Self {
+        let stderr = BufReader::new(running.child().stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
+        LogLines { lines, seen: Vec::new() }
+    }
+
+    /// The first line, of those said already or to come, that has all of `words`.
+    pub(crate) fn wait_for(&mut self, words: &[&str]) -> String {
+        let fits = |line: &&String| words.iter().all(|word| line.contains(word));
+        if let Some(line) = self.seen.iter().find(fits) {
+            return line.clone();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("no line with {words:?} in {:?}", self.seen));
+            self.seen.push(line.clone());
+            if fits(&&line) {
+                return line;
+            }
+        }
+    }
 }

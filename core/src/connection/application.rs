@@ -1,11 +1,13 @@
 //! The application plane: heartbeats that we send, and what answers them.
 
+mod answers;
+
 use super::beats::{Beats, Unwritten, next_token};
 use super::grid::{Grid, Spacing, slotted};
 use super::transport::known;
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Plane, Sink, Token, Verdict, VerdictKind};
-use crate::policy::{Answers, Application, Ask, Cadence, Counts, Death, Matching, Start, Timing};
+use crate::policy::{Application, Ask, Cadence, Counts, Death, Matching, Start, Timing};
 use crate::rng::Purpose;
 use crate::time::{Instant, Span};
 
@@ -116,8 +118,13 @@ impl Heartbeats {
         self.unanswered.saturating_sub(u8::from(self.unwritten == Unwritten::Counted))
     }
 
+    /// When the next heartbeat is due.
+    pub(super) fn due(&self, ask: &Ask, cx: &Ctx) -> Instant {
+        self.grid.due(spacing(ask, cx))
+    }
+
     fn is_due(&self, ask: &Ask, cx: &Ctx) -> bool {
-        cx.now.at >= self.grid.due(spacing(ask, cx))
+        cx.now.at >= self.due(ask, cx)
     }
 
     /// The verdict that is due, if any.
@@ -298,66 +305,23 @@ impl Heartbeats {
         }
     }
 
-    /// An answer arrived.
-    pub(super) fn answer<S: Sink>(&mut self, ask: &Ask, token: Token, cx: &Ctx, out: &mut S) {
-        let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0);
-        let window = ask.matching.window().min(self.unanswered);
-        let any = ask.matching == Matching::Any || ask.answers == Answers::Any;
-        match place.and_then(|p| u8::try_from(p).ok()) {
-            // Where any answer answers all that was written, one that tells its heartbeat adds something for the unwritten only.
-            Some(place) if place < window && !(any && self.is_written(place)) => self.matched(place, token, cx, out),
-            place if any => self.any(place, token, cx, out),
-            place => out.count(self.refused(place, token)),
-        }
-    }
-
-    /// Whether the heartbeat that `place` newer ones followed was written.
-    fn is_written(&self, place: u8) -> bool {
-        place > 0 || self.unwritten != Unwritten::Counted
-    }
-
-    /// The answer brings back a token within the window: it and all older heartbeats are answered.
-    fn matched<S: Sink>(&mut self, place: u8, token: Token, cx: &Ctx, out: &mut S) {
-        out.count(Counter::AnswersMatched);
-        self.last_answer = cx.now.at;
-        self.unanswered = place;
-        if place == 0 && self.unwritten == Unwritten::Counted {
-            // The answer overtook the news that its heartbeat was written.
-            self.unwritten = Unwritten::None;
-            return;
-        }
-        out.rtt(Plane::Application, token, cx.now.at.since(self.flushed[usize::from(place)]));
-        if place > 0 {
-            self.oldest = self.flushed[usize::from(place) - 1];
-        }
-    }
-
-    /// Any well-formed answer answers every heartbeat written before it.
-    fn any<S: Sink>(&mut self, place: Option<u8>, token: Token, cx: &Ctx, out: &mut S) {
-        let open = self.unanswered_written();
-        if open == 0 {
-            return out.count(self.refused(place, token));
-        }
-        out.count(Counter::AnswersMatched);
-        out.rtt(Plane::Application, token, cx.now.at.since(self.oldest));
-        self.last_answer = cx.now.at;
-        self.unanswered -= open;
-    }
-
-    /// Why an answer does not count.
-    fn refused(&self, place: Option<u8>, token: Token) -> Counter {
-        let oldest = self.tokens[usize::from(self.known).saturating_sub(1)];
-        match place {
-            Some(place) if place == self.unanswered => Counter::AnswersDuplicate,
-            Some(_) => Counter::AnswersStale,
-            None if self.unanswered == 0 => Counter::AnswersUnsolicited,
-            None if token.0 < oldest => Counter::AnswersStale,
-            None => Counter::AnswersMismatched,
-        }
-    }
-
     pub(super) fn unanswered(&self) -> u32 {
         u32::from(self.unanswered)
+    }
+
+    /// How many heartbeats are remembered.
+    pub(super) fn known(&self) -> u8 {
+        self.known
+    }
+
+    /// The token of the heartbeat that `place` newer ones followed.
+    pub(super) fn token(&self, place: u8) -> Token {
+        Token(self.tokens[usize::from(place)])
+    }
+
+    /// When it was written.
+    pub(super) fn written(&self, place: u8) -> Instant {
+        self.flushed[usize::from(place)]
     }
 
     /// The newest token; 0 is none.

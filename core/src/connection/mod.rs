@@ -11,8 +11,10 @@ mod profiles;
 mod strict;
 pub mod table;
 mod transport;
+mod view;
 
 pub use beats::Beats;
+pub use view::{Asked, PlaneView, RECENT_MAX, View};
 
 use application::Heartbeats;
 use inbound::Inbound;

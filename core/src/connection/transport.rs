@@ -241,6 +241,11 @@ impl Pings {
         self.answered.then_some(self.last_pong)
     }
 
+    /// When ping `number` was written.
+    pub(super) fn written(&self, number: u64) -> Instant {
+        self.flushed[place(number)]
+    }
+
     pub(super) fn slot(&mut self, number: u64) -> &mut Instant {
         &mut self.flushed[place(number)]
     }

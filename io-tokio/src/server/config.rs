@@ -8,6 +8,7 @@ use wsbeat_core::policy::{Plan, Policy, PolicyConfig, PolicyError};
 
 use super::error::BindError;
 use super::origin::Origins;
+use super::tls::TlsConfig;
 
 /// The settings of a [`Server`](super::Server).
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// Which web pages may connect; default: those of the host that was asked for.
     pub origins: Origins,
+    /// The certificate and key of `wss://`; default none: `ws://`.
+    pub tls: Option<TlsConfig>,
     /// What all chance comes from: phases, jitter, the order of a drain. Default 0; a server of many nodes gives each its own.
     pub seed: u64,
     /// How long a drain may take; default 10 s. Closes are spread over the first half.
@@ -38,6 +41,7 @@ impl Default for ServerConfig {
             dialect: None,
             limits: ServerLimits::default(),
             origins: Origins::default(),
+            tls: None,
             seed: 0,
             drain: Duration::from_secs(10),
             page: String::from(include_str!("page.html")),

@@ -19,6 +19,7 @@ use super::handle::{Command, Handle, Shared};
 use super::handler::Handler;
 use super::linger::Linger;
 use super::origin::Origins;
+use super::tls::TlsConfig;
 use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::world::World;
 use super::{Ending, Summary};
@@ -53,6 +54,8 @@ pub(super) struct Driver<H> {
     pub(super) drain: Option<Drain>,
     pub(super) drain_time: Duration,
     pub(super) origins: Arc<Origins>,
+    /// What new connections speak TLS with.
+    pub(super) tls: Option<TlsConfig>,
     pub(super) page: Arc<str>,
     /// What is received, for the connection whose turn it is.
     pub(super) space: Box<[u8]>,
@@ -87,6 +90,7 @@ impl<H: Handler> Driver<H> {
             drain: None,
             drain_time: config.drain,
             origins: Arc::new(config.origins),
+            tls: config.tls,
             page: Arc::from(config.page),
             space: vec![0; SPACE_BYTES].into_boxed_slice(),
             replies: Vec::new(),

@@ -1,14 +1,14 @@
 //! What goes out: to the kernel at once where nothing waits, else into the connection's queue.
 
 use std::io::{ErrorKind, Write};
-use std::net::Shutdown;
 
 use bytes::Bytes;
 use wsbeat_core::event::{ConnId, Input};
 
 use super::error::SendError;
 use super::output::Kind;
-use super::slot::Stage;
+use super::slot::{Busy, Slot, Stage};
+use super::socket::Socket;
 use super::world::World;
 
 /// What one connection is answered with while its received bytes are worked off: written in one go at the end.
@@ -18,6 +18,14 @@ pub(super) struct Cork {
     bytes: Vec<u8>,
     /// Where each frame ends, and what it is.
     frames: Vec<(usize, Kind)>,
+}
+
+/// How the records of TLS that wait fared.
+enum Records {
+    /// The kernel has all of them.
+    Taken,
+    /// It has not.
+    Wait,
 }
 
 /// Over this the cork is written before more is put in.
@@ -95,8 +103,19 @@ impl World {
         }
     }
 
-    /// The kernel has the last byte of a frame.
+    /// The last byte of a frame was taken: by the kernel, or by TLS, whose records the kernel may not have yet.
     fn whole(&mut self, id: ConnId, kind: Kind) {
+        if !matches!(kind, Kind::Ping(_) | Kind::Heartbeat(_)) {
+            return;
+        }
+        match self.slot(id).and_then(Slot::tls) {
+            Some(tls) if tls.waiting_bytes() > 0 => tls.unwritten.push(kind),
+            _ => self.flushed(id, kind),
+        }
+    }
+
+    /// The kernel has the last byte of a ping or heartbeat.
+    fn flushed(&mut self, id: ConnId, kind: Kind) {
         match kind {
             Kind::Ping(payload) => self.input(id, Input::PingFlushed(payload)),
             Kind::Heartbeat(token) => self.input(id, Input::HeartbeatFlushed(token)),
@@ -109,7 +128,7 @@ impl World {
         let Some(slot) = self.slot(id).filter(|slot| !slot.broken) else { return 0 };
         let mut taken = 0;
         while taken < bytes.len() {
-            match slot.stream.write(&bytes[taken..]) {
+            match slot.socket().write(&bytes[taken..]) {
                 Ok(n) => taken += n,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
@@ -119,8 +138,8 @@ impl World {
                 }
             }
         }
-        let broken = slot.broken;
-        self.shared.stats.bytes_out.add(taken as u64);
+        let (broken, sent) = (slot.broken, slot.socket().sent(taken));
+        self.shared.stats.bytes_out.add(sent as u64);
         if broken {
             self.input(id, Input::Lost);
         }
@@ -131,15 +150,24 @@ impl World {
     pub(super) fn flush(&mut self, id: ConnId) {
         loop {
             let Some(slot) = self.slot(id).filter(|slot| !slot.broken) else { return };
-            let Some(busy) = slot.busy.as_deref_mut().filter(|b| !b.output.is_empty()) else {
+            if slot.tls().is_some_and(|tls| tls.waiting_bytes() > 0) {
+                match self.flush_records(id) {
+                    Records::Taken => continue,
+                    Records::Wait => return,
+                }
+            }
+            let Some(slot) = self.slot(id) else { return };
+            let Slot { stream, busy, .. } = slot;
+            let Some(Busy { output, tls, .. }) = busy.as_deref_mut().filter(|b| !b.output.is_empty()) else {
                 return slot.settle();
             };
             let mut flushed = Vec::new();
-            let wrote = busy.output.write_to(&mut slot.stream, |kind| match kind {
+            let mut socket = Socket { stream, tls: tls.as_deref_mut() };
+            let wrote = output.write_to(&mut socket, |kind| match kind {
                 Kind::Ping(_) | Kind::Heartbeat(_) => flushed.push(kind),
                 _ => {}
             });
-            match wrote {
+            match wrote.map(|n| socket.sent(n)) {
                 Ok(n) => self.wrote(id, n, &flushed),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
@@ -151,9 +179,32 @@ impl World {
         }
     }
 
+    /// Offers the kernel the records that wait.
+    fn flush_records(&mut self, id: ConnId) -> Records {
+        let Some(slot) = self.slot(id) else { return Records::Wait };
+        let result = slot.socket().flush_records();
+        let sent = slot.socket().sent(0);
+        let unwritten = match (&result, slot.tls()) {
+            (Ok(true), Some(tls)) => std::mem::take(&mut tls.unwritten),
+            _ => Vec::new(),
+        };
+        slot.broken |= result.is_err();
+        self.wrote(id, sent, &unwritten);
+        match result {
+            Ok(true) => Records::Taken,
+            Ok(false) => Records::Wait,
+            Err(_) => {
+                self.input(id, Input::Lost);
+                Records::Wait
+            }
+        }
+    }
+
     fn wrote(&mut self, id: ConnId, n: usize, flushed: &[Kind]) {
         self.shared.stats.bytes_out.add(n as u64);
-        self.input(id, Input::Wrote(u32::try_from(n).unwrap_or(u32::MAX)));
+        if n > 0 {
+            self.input(id, Input::Wrote(u32::try_from(n).unwrap_or(u32::MAX)));
+        }
         for kind in flushed {
             self.whole(id, *kind);
         }
@@ -177,9 +228,7 @@ impl World {
 
     fn shut(&mut self, id: ConnId) {
         if let Some(slot) = self.slot(id) {
-            slot.shut_after = false;
-            // It fails where the peer has reset the connection: the reader sees that too.
-            let _ = slot.stream.shutdown(Shutdown::Write);
+            slot.shut_after = !slot.socket().finish();
         }
     }
 
@@ -194,7 +243,7 @@ impl World {
         let Some(slot) = self.slot(id).filter(|slot| slot.stage == Stage::Open && !slot.broken) else {
             return Err(SendError::Closed(id));
         };
-        let queued_bytes = slot.busy.as_ref().map_or(0, |b| b.output.cost_bytes());
+        let queued_bytes = slot.busy.as_ref().map_or(0, |b| b.output.cost_bytes() + b.encrypted_bytes());
         if queued_bytes > 0 && queued_bytes + bytes > write_bytes_max as usize {
             self.shared.stats.messages_refused.add(1);
             return Err(SendError::Full { queued_bytes, bytes, write_bytes_max });

@@ -16,6 +16,7 @@ use super::control::{CloseReason, PingPayload};
 use super::error::HandleError;
 use super::frame;
 use super::stats::ServerStats;
+use super::tls::TlsConfig;
 
 /// What a [`Handle`] asks of the driver. Messages come encoded: that work is the caller's, not the driver's.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) enum Command {
     Broadcast(Bytes),
     Close(ConnId, CloseReason),
     Policy(Box<Policy>),
+    Tls(TlsConfig),
     Stats(oneshot::Sender<Box<Stats>>),
 }
 
@@ -203,6 +205,14 @@ impl Handle {
     /// The queue is full, or the server has ended.
     pub fn set_policy(&self, policy: Policy) -> Result<(), HandleError> {
         self.shared.push(Command::Policy(Box::new(policy)))
+    }
+
+    /// Gives new connections another certificate; open ones keep theirs. A server that was bound without TLS has it from then on.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub fn set_tls(&self, tls: TlsConfig) -> Result<(), HandleError> {
+        self.shared.push(Command::Tls(tls))
     }
 
     /// What the core counted: pings, answers and the histograms of their round trips.

@@ -45,7 +45,10 @@ mod reading;
 mod recording;
 mod response;
 mod slot;
+mod socket;
 mod stats;
+#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
+mod tls;
 mod turn;
 mod upgrade;
 mod world;
@@ -65,6 +68,7 @@ pub use handle::Handle;
 pub use handler::{Context, End, Handler, Request};
 pub use origin::{OriginError, OriginPattern, Origins};
 pub use stats::{Count, Refusal, ServerStats};
+pub use tls::{TlsConfig, TlsConfigError};
 
 use crate::tape::Tape;
 use driver::Driver;

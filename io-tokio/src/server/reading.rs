@@ -1,7 +1,5 @@
 //! What arrives: read, taken apart, and put into the hub.
 
-use std::io::{ErrorKind, Read};
-
 use tungstenite::protocol::{CloseFrame, Message as Frame, WebSocketContext};
 use wsbeat_core::dialect::{Heard, Message, Role};
 use wsbeat_core::event::{ConnId, Fault, Input, Payload};
@@ -12,6 +10,8 @@ use super::handler::Handler;
 use super::inbound::{self, View, Walk};
 use super::output::Kind;
 use super::slot::{Partial, Stage};
+use super::socket::Received;
+use super::stats::Refusal;
 
 /// How a connection stands after its bytes were worked off.
 enum Pumped {
@@ -26,15 +26,17 @@ impl<H: Handler> Driver<H> {
     pub(super) fn read(&mut self, id: ConnId) {
         let mut space = std::mem::take(&mut self.space);
         let mut left = self.world.limits.read_bytes_per_turn as usize;
-        while let Some(n) = self.read_once(id, &mut space) {
-            self.received(id, &space[..n]);
+        while let Some(received) = self.read_once(id, &mut space) {
+            if received.bytes > 0 {
+                self.received(id, &space[..received.bytes]);
+            }
             self.settle(None);
             let Some(slot) = self.world.slot(id) else { break };
-            // A short read found the end of what had arrived, unless the end of the stream stands behind it.
-            if n < space.len() && !slot.read_closed {
+            // The end of the stream may stand behind what had arrived.
+            if received.is_drained && !slot.read_closed {
                 break;
             }
-            left = left.saturating_sub(n);
+            left = left.saturating_sub(received.wire_bytes.max(received.bytes));
             if left == 0 || self.is_late() {
                 self.world.leave_unread(id);
                 break;
@@ -43,30 +45,43 @@ impl<H: Handler> Driver<H> {
         self.space = space;
     }
 
-    fn read_once(&mut self, id: ConnId, space: &mut [u8]) -> Option<usize> {
+    fn read_once(&mut self, id: ConnId, space: &mut [u8]) -> Option<Received> {
         let slot = self.world.slot(id).filter(|slot| !slot.broken)?;
-        loop {
-            match slot.stream.read(space) {
-                Ok(0) => break,
-                Ok(n) => return Some(n),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return None,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
+        let received = slot.socket().receive(space);
+        slot.read_closed |= received.is_over;
+        if received.bytes > 0 || received.wire_bytes > 0 {
+            let n = u32::try_from(received.wire_bytes).unwrap_or(u32::MAX);
+            self.world.shared.stats.bytes_in.add(n.into());
+            // What was decrypted before counts when it is read.
+            self.world.input(id, Input::Bytes(n.max(1)));
+            return Some(received);
         }
-        self.world.input(id, Input::Lost);
-        self.settle(None);
+        if received.is_over {
+            self.note_tls_failure(id);
+            self.world.input(id, Input::Lost);
+            self.settle(None);
+        }
         None
     }
 
+    /// A TLS handshake that failed is a refusal; later it is the end of a stream whose reason is worth a line.
+    fn note_tls_failure(&mut self, id: ConnId) {
+        let Some(slot) = self.world.slot(id) else { return };
+        let (peer, is_handshake) = (slot.peer(), slot.stage == Stage::Handshake);
+        let Some(reason) = slot.tls().and_then(|tls| tls.failure()).map(ToString::to_string) else { return };
+        if is_handshake {
+            self.world.shared.stats.refuse(Refusal::Tls);
+            tracing::warn!(target: "wsbeat", %peer, "TLS handshake failed: {reason}");
+        } else {
+            tracing::info!(target: "wsbeat", conn = id.number(), %peer, "TLS failed: {reason}");
+        }
+    }
+
     fn received(&mut self, id: ConnId, bytes: &[u8]) {
-        let n = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.world.shared.stats.bytes_in.add(n.into());
-        self.world.input(id, Input::Bytes(n));
         match self.world.stage(id) {
             Some(Stage::Handshake) => self.head(id, bytes),
             Some(Stage::Open | Stage::Closing) => self.frames(id, bytes),
-            Some(Stage::Discarding) => self.discard(id, n),
+            Some(Stage::Discarding) => self.discard(id, u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
             None => {}
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn upgrade(accept: &str, subprotocol: Option<&str>, out: &mut Vec<u8>
 /// The page.
 pub(super) fn page(html: &str) -> String {
     let security = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-        connect-src 'self'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n";
+        connect-src 'self'; img-src data:; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n";
     complete("200 OK", "text/html; charset=utf-8", security, html)
 }
 
@@ -31,7 +31,8 @@ pub(super) fn refusal(reason: Refusal, words: &str, retry_after_s: u64) -> Strin
             let _ = write!(extra, "Retry-After: {retry_after_s}\r\n");
             "503 Service Unavailable"
         }
-        Refusal::BadRequest | Refusal::Method => "400 Bad Request",
+        // Nothing is answered in HTTP where TLS did not come to be.
+        Refusal::BadRequest | Refusal::Method | Refusal::Tls => "400 Bad Request",
         Refusal::HandshakeTimeout => "408 Request Timeout",
         Refusal::HeadTooLarge => "431 Request Header Fields Too Large",
         Refusal::Version => {

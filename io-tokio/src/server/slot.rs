@@ -10,6 +10,8 @@ use wsbeat_core::time::Instant;
 use super::handler::End;
 use super::inbound::Walk;
 use super::output::Output;
+use super::socket::Socket;
+use super::tls::Tls;
 
 /// What is done with what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(super) struct Busy {
     pub(super) partial: Option<Partial>,
     /// What the kernel did not take yet.
     pub(super) output: Output,
+    /// TLS, on connections that have it, from the first to the last.
+    pub(super) tls: Option<Box<Tls>>,
     /// How it ends.
     pub(super) end: Option<End>,
     /// The bytes that were thrown away.
@@ -72,7 +76,7 @@ pub(super) struct Partial {
 }
 
 impl Slot {
-    pub(super) fn new(stream: TcpStream, id: ConnId, peer: SocketAddr) -> Self {
+    pub(super) fn new(stream: TcpStream, tls: Option<Box<Tls>>, id: ConnId, peer: SocketAddr) -> Self {
         let ip = match peer.ip() {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
@@ -89,12 +93,21 @@ impl Slot {
             shut_after: false,
             broken: false,
             assembly_armed: false,
-            busy: None,
+            busy: tls.map(|tls| Box::new(Busy { tls: Some(tls), ..Busy::default() })),
         }
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
         SocketAddr::new(Ipv6Addr::from(self.ip).to_canonical(), self.port)
+    }
+
+    pub(super) fn socket(&mut self) -> Socket<'_> {
+        Socket { stream: &mut self.stream, tls: self.busy.as_mut().and_then(|b| b.tls.as_deref_mut()) }
+    }
+
+    /// TLS, where the connection has it.
+    pub(super) fn tls(&mut self) -> Option<&mut Tls> {
+        self.busy.as_mut()?.tls.as_deref_mut()
     }
 
     pub(super) fn busy(&mut self) -> &mut Busy {
@@ -107,15 +120,25 @@ impl Slot {
 
     /// Gives the box back when nothing is under way.
     pub(super) fn settle(&mut self) {
-        let idle = self.busy.as_ref().is_some_and(|b| b.head.is_empty() && b.partial.is_none() && b.output.is_empty() && b.end.is_none());
-        if idle {
+        if self.busy.as_ref().is_some_and(|busy| busy.is_idle()) {
             self.busy = None;
         }
     }
 
     /// The bytes that wait for the peer.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.busy.as_ref().map_or(0, |b| b.output.bytes())
+        self.busy.as_ref().map_or(0, |b| b.output.bytes() + b.encrypted_bytes())
+    }
+}
+
+impl Busy {
+    fn is_idle(&self) -> bool {
+        self.head.is_empty() && self.partial.is_none() && self.output.is_empty() && self.tls.is_none() && self.end.is_none()
+    }
+
+    /// What TLS has encrypted and the kernel did not take, in bytes.
+    pub(super) fn encrypted_bytes(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.waiting_bytes())
     }
 }
 

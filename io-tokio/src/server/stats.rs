@@ -29,11 +29,13 @@ pub enum Refusal {
     HandshakeTimeout,
     /// No descriptor was left (dropped).
     Descriptors,
+    /// The TLS handshake failed (alert).
+    Tls,
 }
 
 impl Refusal {
     /// Every reason, in the order of their definition.
-    pub const ALL: [Refusal; 11] = [
+    pub const ALL: [Refusal; 12] = [
         Refusal::Connections,
         Refusal::PerIp,
         Refusal::Draining,
@@ -45,6 +47,7 @@ impl Refusal {
         Refusal::NotFound,
         Refusal::HandshakeTimeout,
         Refusal::Descriptors,
+        Refusal::Tls,
     ];
 
     /// The name in logs and metrics.
@@ -62,6 +65,7 @@ impl Refusal {
             Refusal::NotFound => "not-found",
             Refusal::HandshakeTimeout => "handshake-timeout",
             Refusal::Descriptors => "descriptors",
+            Refusal::Tls => "tls",
         }
     }
 }

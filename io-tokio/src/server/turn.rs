@@ -280,6 +280,7 @@ impl<H: Handler> Driver<H> {
                 self.world.broadcast_frame(&frame);
             }
             Command::Policy(policy) => self.world.set_policy(*policy),
+            Command::Tls(tls) => self.tls = Some(tls),
             // Whoever asked may have gone.
             Command::Stats(asker) => drop(asker.send(Box::new(self.world.hub.stats().clone()))),
         }
@@ -370,11 +371,7 @@ impl World {
     pub(super) fn leave_unread(&mut self, id: ConnId) {
         let Some(slot) = self.slot(id).filter(|slot| !slot.unread && !slot.broken) else { return };
         // Whoever is marked must have bytes: only bytes lift the mark.
-        let has_bytes = match slot.stream.peek(&mut [0]) {
-            Ok(n) => n > 0,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-            Err(_) => false,
-        };
+        let Some(has_bytes) = slot.socket().has_bytes() else { return };
         slot.unread = true;
         self.unread.push_back(id);
         if has_bytes {

@@ -1,8 +1,10 @@
 //! From a request's head to an open connection, or to a refusal.
 
+use std::io::Write;
+use std::net::SocketAddr;
+
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use std::net::SocketAddr;
 use wsbeat_core::dialect::Role;
 use wsbeat_core::event::{ConnId, Input};
 
@@ -16,6 +18,7 @@ use super::output::Kind;
 use super::response;
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
+use super::tls::{ALERT, Tls};
 
 impl<H: Handler> Driver<H> {
     /// A connection came: it has its place, or hears why not.
@@ -24,12 +27,13 @@ impl<H: Handler> Driver<H> {
         if !self.world.per_ip.enter(peer.ip()) {
             return self.turn_away(stream, Refusal::PerIp, "too many connections from this address");
         }
+        let tls = self.tls.as_ref().and_then(Tls::accept);
         let Ok(id) = self.world.hub.accept(self.world.now, self.world.policy) else {
             self.world.per_ip.leave(peer.ip());
             return self.turn_away(stream, Refusal::Connections, "too many connections");
         };
         self.world.record_accept(id);
-        let mut slot = Slot::new(stream, id, peer);
+        let mut slot = Slot::new(stream, tls, id, peer);
         // Edge-triggered, and asked for once: interest in writing costs nothing until a write has found no room.
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.registry.register(&mut slot.stream, Token(id.index as usize), interest);
@@ -43,8 +47,10 @@ impl<H: Handler> Driver<H> {
     fn turn_away(&mut self, stream: TcpStream, reason: Refusal, words: &str) {
         self.world.shared.stats.refuse(reason);
         let answer = response::refusal(reason, words, self.retry_after_s());
+        // A TLS handshake for the sake of a refusal would cost what is refused.
+        let answer = if self.tls.is_some() { &ALERT[..] } else { answer.as_bytes() };
         let now = self.world.now.at;
-        self.linger.answer(stream, &self.registry, answer.as_bytes(), now, Known::No);
+        self.linger.answer(stream, &self.registry, answer, now, Known::No);
     }
 
     /// Spread, so that those who were turned away together do not come back together.
@@ -94,10 +100,16 @@ impl<H: Handler> Driver<H> {
 
     /// Answers a connection in its handshake for good.
     fn dismiss(&mut self, id: ConnId, answer: &[u8]) {
-        let Some(slot) = self.world.remove(id) else { return };
+        let Some(mut slot) = self.world.remove(id) else { return };
         self.world.input(id, Input::Lost);
         let now = self.world.now.at;
-        self.linger.answer(slot.stream, &self.registry, answer, now, Known::Yes);
+        if slot.tls().is_none() {
+            return self.linger.answer(slot.stream, &self.registry, answer, now, Known::Yes);
+        }
+        // A fresh socket has room for it.
+        if slot.socket().write(answer).is_ok() && slot.socket().finish() {
+            self.linger.answer(slot.stream, &self.registry, &[], now, Known::Yes);
+        }
     }
 
     fn upgrade(&mut self, id: ConnId, request: &Request<'_>, accept: &str) {

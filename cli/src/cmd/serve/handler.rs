@@ -1,39 +1,55 @@
 //! What the server does with messages, and what it tells of its connections.
 
+use std::sync::Arc;
+
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{Note, Plane, Token, Verdict};
-use wsbeat_core::policy::Profile;
 use wsbeat_core::time::Span;
 use wsbeat_tokio::server::{Context, End, Handler, Request};
 
-use super::lines;
-use crate::config::{OnMessage, ServeConfig};
+use super::limit::{Class, Limit};
+use super::lines::{self, Line};
+use super::live::Live;
+use crate::config::OnMessage;
 use crate::logging::{Level, Logger};
 
 /// The handler of `serve`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Serving {
-    on_message: OnMessage,
-    profile: Option<Profile>,
+    live: Arc<Live>,
+    /// The name of its listener, where there are several.
+    listener: Option<Arc<str>>,
+    limit: Arc<Limit>,
     log: Logger,
 }
 
 impl Serving {
-    pub(super) fn new(config: &ServeConfig, log: Logger) -> Self {
-        Serving { on_message: config.on_message, profile: config.policy.transport.as_ref().map(|transport| transport.profile), log }
+    pub(super) fn new(live: Arc<Live>, listener: Option<Arc<str>>, limit: Arc<Limit>, log: Logger) -> Self {
+        Serving { live, listener, limit, log }
+    }
+
+    /// Logs a line of this kind, unless there were too many.
+    fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> Line) {
+        let class = if level <= Level::Warn { Class::Verdict } else { Class::Other };
+        if !self.log.enabled(level) || !self.limit.admits(class, kind) {
+            return;
+        }
+        let Line { mut text, mut facts } = line();
+        if let Some(name) = self.listener.as_deref() {
+            text.push_str(&format!(", listener {name}"));
+            facts = facts.with("listener", name);
+        }
+        self.log.log(level, &text, || facts);
     }
 }
 
 impl Handler for Serving {
     fn open(&mut self, ctx: &mut Context<'_>, request: &Request<'_>) {
-        if self.log.enabled(Level::Info) {
-            let line = lines::open(ctx.id(), ctx.peer(), request);
-            self.log.log(Level::Info, &line.text, || line.facts);
-        }
+        self.log(Level::Info, "open", || lines::open(ctx.id(), ctx.peer(), request));
     }
 
     fn message(&mut self, ctx: &mut Context<'_>, message: Message<'_>) {
-        match self.on_message {
+        match self.live.on_message() {
             // A peer that does not read gets no more than it may have waiting; the server counts what it refused.
             OnMessage::Echo => drop(ctx.send(message)),
             OnMessage::Broadcast => drop(ctx.broadcast(message)),
@@ -43,30 +59,21 @@ impl Handler for Serving {
 
     fn verdict(&mut self, ctx: &mut Context<'_>, verdict: &Verdict, queued_bytes: usize) {
         let level = lines::level(verdict.kind);
-        if self.log.enabled(level) {
-            let line = lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.profile);
-            self.log.log(level, &line.text, || line.facts);
+        if level == Level::Warn {
+            self.live.give_up();
         }
+        self.log(level, verdict.kind.name(), || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.live.profile()));
     }
 
     fn close(&mut self, ctx: &mut Context<'_>, end: &End) {
-        if self.log.enabled(Level::Info) {
-            let line = lines::end(ctx.id(), ctx.peer(), end);
-            self.log.log(Level::Info, &line.text, || line.facts);
-        }
+        self.log(Level::Info, "over", || lines::end(ctx.id(), ctx.peer(), end));
     }
 
     fn rtt(&mut self, ctx: &mut Context<'_>, plane: Plane, token: Token, rtt: Span) {
-        if self.log.enabled(Level::Debug) {
-            let line = lines::answered(ctx.id(), ctx.peer(), plane, token, rtt);
-            self.log.log(Level::Debug, &line.text, || line.facts);
-        }
+        self.log(Level::Debug, "answered", || lines::answered(ctx.id(), ctx.peer(), plane, token, rtt));
     }
 
     fn note(&mut self, ctx: &mut Context<'_>, note: &Note) {
-        if self.log.enabled(Level::Info) {
-            let line = lines::note(ctx.id(), ctx.peer(), note);
-            self.log.log(Level::Info, &line.text, || line.facts);
-        }
+        self.log(Level::Info, "note", || lines::note(ctx.id(), ctx.peer(), note));
     }
 }

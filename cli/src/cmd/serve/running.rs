@@ -1,0 +1,207 @@
+//! The servers of one process, one for each listener: started, ended and accounted for together.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
+
+use super::handler::Serving;
+use super::limit::Limit;
+use super::live::Live;
+use super::{reload, status, supervisor};
+use crate::config::{ListenerConfig, ServeConfig};
+use crate::exit::{Exit, Failure};
+use crate::json::Object;
+use crate::logging::{Level, Logger};
+use crate::output::Out;
+use crate::recording::{self, Recording};
+
+/// All that run.
+pub(super) struct Running {
+    listeners: Vec<Listener>,
+    ends: JoinSet<Summary>,
+    recordings: Vec<Recording>,
+    total: Total,
+    limit: Arc<Limit>,
+    log: Logger,
+}
+
+/// One that runs.
+pub(super) struct Listener {
+    /// What is in force.
+    pub(super) config: ListenerConfig,
+    /// The way in.
+    pub(super) handle: Handle,
+    /// What its handlers look at.
+    pub(super) live: Arc<Live>,
+}
+
+/// What all of them did.
+struct Total {
+    opened: u64,
+    dropped: u64,
+    ending: Ending,
+}
+
+impl Running {
+    /// Listens at all addresses, says so, and begins to serve.
+    ///
+    /// # Errors
+    /// The first listener that cannot be.
+    pub(super) async fn start(config: ServeConfig, out: &mut Out, log: &Logger) -> Result<Self, Failure> {
+        let mut running = Running {
+            listeners: Vec::new(),
+            ends: JoinSet::new(),
+            recordings: Vec::new(),
+            total: Total { opened: 0, dropped: 0, ending: Ending::Drained },
+            limit: Arc::new(Limit::new(config.log_lines_per_s)),
+            log: log.clone(),
+        };
+        let are_several = config.listeners.len() > 1;
+        let mut servers = Vec::new();
+        for listener in config.listeners {
+            let live = Arc::new(Live::new(&listener));
+            let name = are_several.then(|| Arc::from(listener.name.as_str()));
+            let handler = Serving::new(Arc::clone(&live), name.clone(), Arc::clone(&running.limit), log.clone());
+            let mut server = Server::bind(listener.server.clone(), handler).await.map_err(bind_failure)?;
+            if let Some(path) = &listener.record {
+                let (tap, writer) = recording::start(path, log)?;
+                server = server.record(tap);
+                running.recordings.push(writer);
+            }
+            let scheme = if listener.server.tls.is_some() { "wss" } else { "ws" };
+            running.listeners.push(Listener { config: listener, handle: server.handle(), live });
+            servers.push((server, scheme, name));
+        }
+        // All of them listen before one says so: a line on standard output means that the command is up.
+        for (server, scheme, name) in servers {
+            for address in server.local_addrs() {
+                running.say(&format!("{scheme}://{address}"), name.as_deref(), out);
+            }
+            running.ends.spawn(server.run());
+        }
+        supervisor::ready(log);
+        tokio::spawn(supervisor::watchdog(running.handles().cloned().collect(), log.clone()));
+        let shown = running.listeners.iter().map(|listener| (listener.handle.clone(), Arc::clone(&listener.live)));
+        tokio::spawn(status::show(shown.collect(), log.clone()));
+        Ok(running)
+    }
+
+    /// Puts another configuration into force, as far as it can be.
+    pub(super) fn reload(&mut self, wished: impl FnOnce() -> Result<ServeConfig, Failure>) {
+        supervisor::reloading(&self.log);
+        reload::apply(wished(), &mut self.listeners, &self.limit, &self.log);
+        supervisor::ready(&self.log);
+    }
+
+    /// What has to be done once a second.
+    pub(super) fn tick(&self) {
+        self.limit.tell(&self.log);
+    }
+
+    fn say(&self, url: &str, name: Option<&str>, out: &mut Out) {
+        let printed =
+            out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", url).with_some("listener", name));
+        // A server goes on whether or not somebody reads where it listens.
+        if let Err(error) = printed {
+            self.log.log(Level::Warn, &format!("standard output: {error}"), Object::default);
+        }
+    }
+
+    /// Waits until one of them has ended; `false` when none is left.
+    ///
+    /// Where one ends that was not told to, the others are told to: half of what was asked for is not served in silence.
+    pub(super) async fn next_end(&mut self) -> bool {
+        let Some(ended) = self.ends.join_next().await else { return false };
+        let failed = Summary { opened: 0, dropped: 0, ending: Ending::Failed };
+        self.total.add(ended.unwrap_or(failed));
+        if self.total.ending == Ending::Failed {
+            self.handles().filter(|handle| !handle.is_draining()).for_each(Handle::drain);
+        }
+        true
+    }
+
+    /// The first time it drains all, the second time it ends them at once.
+    pub(super) fn end(&self) {
+        let count: usize = self.handles().map(Handle::count).sum();
+        let message = if self.handles().any(Handle::is_draining) { "ending now" } else { "draining" };
+        self.log.log(Level::Info, &format!("{message}: {count} connections open"), || Object::default().with("open", count));
+        supervisor::stopping(&self.log);
+        self.handles().for_each(Handle::drain);
+    }
+
+    fn handles(&self) -> impl Iterator<Item = &Handle> {
+        self.listeners.iter().map(|listener| &listener.handle)
+    }
+
+    /// Tells how all of them ended.
+    pub(super) fn finish(self) -> Exit {
+        self.recordings.into_iter().for_each(Recording::finish);
+        self.limit.tell(&self.log);
+        self.total.tell(&self.log)
+    }
+}
+
+impl Total {
+    /// The worst of the endings is that of all.
+    fn add(&mut self, summary: Summary) {
+        self.opened += summary.opened;
+        self.dropped += summary.dropped;
+        if rank(summary.ending) > rank(self.ending) {
+            self.ending = summary.ending;
+        }
+    }
+
+    fn tell(&self, log: &Logger) -> Exit {
+        let Total { opened, dropped, ending } = *self;
+        let facts = || Object::default().with("opened", opened).with("dropped", dropped);
+        match ending {
+            Ending::Drained => {
+                log.log(Level::Info, &format!("drained: {opened} connections served"), facts);
+                Exit::Done
+            }
+            Ending::TimeUp => {
+                log.log(Level::Warn, &format!("drain time up: {dropped} connections dropped unfinished"), facts);
+                Exit::Done
+            }
+            Ending::Shutdown => {
+                log.log(Level::Warn, &format!("ended at once: {dropped} connections dropped"), facts);
+                Exit::Negative
+            }
+            Ending::Failed => {
+                log.log(Level::Error, "ended: the system no longer lets it watch its sockets", facts);
+                Exit::Negative
+            }
+        }
+    }
+}
+
+const fn rank(ending: Ending) -> u8 {
+    match ending {
+        Ending::Drained => 0,
+        Ending::TimeUp => 1,
+        Ending::Shutdown => 2,
+        Ending::Failed => 3,
+    }
+}
+
+fn bind_failure(error: BindError) -> Failure {
+    match error {
+        BindError::Policy(_) | BindError::Limit { .. } => Failure::usage(error),
+        other => Failure::new(Exit::Unreachable, other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_ending_is_that_of_all() {
+        let mut total = Total { opened: 0, dropped: 0, ending: Ending::Drained };
+        for ending in [Ending::TimeUp, Ending::Shutdown, Ending::Drained] {
+            total.add(Summary { opened: 2, dropped: 1, ending });
+        }
+        assert_eq!((total.opened, total.dropped, total.ending), (6, 3, Ending::Shutdown));
+    }
+}

@@ -1,0 +1,126 @@
+//! Looking into a connection: plain data for people, pages and metrics. Nothing here decides.
+
+use super::transport::{PINGS_MAX, payload_of, spacing};
+use super::{Connection, Ctx, Phase};
+use crate::event::Token;
+use crate::policy::{Ask, Matching, Policy, TokenKind, Transport};
+use crate::time::{Instant, Now, Span};
+
+/// How many pings, and how many heartbeats, a [`PlaneView`] shows at most.
+pub const RECENT_MAX: usize = PINGS_MAX as usize;
+const _: () = assert!(RECENT_MAX == Matching::WINDOW_MAX as usize);
+
+/// What can be seen of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it opened (or was accepted, before that).
+    pub opened: Instant,
+    /// When its last byte came; the opening counts as one.
+    pub last_byte: Instant,
+    /// Pings; `None` where the plane is off.
+    pub transport: Option<PlaneView>,
+    /// Heartbeats; `None` where the plane is off.
+    pub application: Option<PlaneView>,
+}
+
+/// What can be seen of one plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaneView {
+    /// How many of ours stand unanswered.
+    pub unanswered: u32,
+    /// How many we have sent; `None` where they are not counted (heartbeats whose tokens are timestamps).
+    pub sent: Option<u64>,
+    /// When the last answer that counts came.
+    pub last_answer: Option<Instant>,
+    /// The smoothed round trip (RFC 6298); transport only.
+    pub srtt: Option<Span>,
+    /// When the next one is due; `None` where none is.
+    pub next_due: Option<Instant>,
+    /// Those that are remembered, oldest first, at most [`RECENT_MAX`]; the places that are left over are `None`.
+    pub recent: [Option<Asked>; RECENT_MAX],
+}
+
+/// A ping or heartbeat of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What it carries; zero where it carries nothing.
+    pub token: Token,
+    /// When it was written to the transport, or where the plane's rules count from the queueing, when it was queued.
+    /// `None` while it is unwritten, and where the time is not kept because its answer came.
+    pub written: Option<Instant>,
+    /// Its answer, or that to a later one, has come.
+    pub answered: bool,
+}
+
+impl Connection {
+    /// What can be seen of it now.
+    ///
+    /// `policy` is the one that it runs under.
+    #[must_use]
+    pub fn view(&self, policy: &Policy) -> View {
+        let cx = self.cx(Now::default());
+        let is_open = self.phase == Phase::Open;
+        let due = |at: Instant| Some(at).filter(|at| is_open && *at != Instant::NEVER);
+        View {
+            phase: self.phase,
+            opened: self.opened,
+            last_byte: self.last_byte,
+            transport: policy.transport.as_ref().map(|t| PlaneView {
+                unanswered: self.pings.unanswered,
+                sent: Some(self.pings.sent),
+                last_answer: self.pings.last_answer(),
+                srtt: self.pings.rtt.smoothed(),
+                next_due: due(self.pings.grid.due(spacing(t, &cx))),
+                recent: self.recent_pings(t, &cx),
+            }),
+            application: policy.application.as_ref().map(|app| match &app.ask {
+                Some(ask) => self.heartbeats_view(ask, due(self.heartbeats.due(ask, &cx))),
+                None => PlaneView::NOTHING_SENT,
+            }),
+        }
+    }
+
+    fn recent_pings(&self, t: &Transport, cx: &Ctx) -> [Option<Asked>; RECENT_MAX] {
+        let pings = &self.pings;
+        oldest_first(u8::try_from(pings.sent).unwrap_or(PINGS_MAX).min(PINGS_MAX), |age| {
+            let number = pings.sent.wrapping_sub(u64::from(age));
+            let answered = age >= pings.unresolved;
+            let is_written = age > 0 || !pings.unwritten;
+            let written = (is_written && !answered).then(|| pings.written(number));
+            Asked { token: payload_of(t.profile, cx, number).token(), written, answered }
+        })
+    }
+
+    fn heartbeats_view(&self, ask: &Ask, next_due: Option<Instant>) -> PlaneView {
+        let beats = &self.heartbeats;
+        PlaneView {
+            unanswered: beats.unanswered(),
+            sent: (ask.token == TokenKind::Counter).then(|| beats.last_token()),
+            last_answer: beats.last_answer(),
+            next_due,
+            recent: oldest_first(beats.known(), |age| {
+                let answered = u32::from(age) >= beats.unanswered();
+                let written = (!answered && beats.is_written(age)).then(|| beats.written(age));
+                Asked { token: beats.token(age), written, answered }
+            }),
+            ..PlaneView::NOTHING_SENT
+        }
+    }
+}
+
+impl PlaneView {
+    /// A plane that only answers or listens.
+    const NOTHING_SENT: PlaneView =
+        PlaneView { unanswered: 0, sent: None, last_answer: None, srtt: None, next_due: None, recent: [None; RECENT_MAX] };
+}
+
+/// The newest `known`, of which 0 is the newest, in the order of their sending.
+fn oldest_first(known: u8, asked: impl Fn(u8) -> Asked) -> [Option<Asked>; RECENT_MAX] {
+    let mut recent = [None; RECENT_MAX];
+    for (place, age) in recent.iter_mut().zip((0..known).rev()) {
+        *place = Some(asked(age));
+    }
+    recent
+}
