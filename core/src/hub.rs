@@ -160,6 +160,17 @@ impl Hub {
         }
     }
 
+    /// Puts connection `id` under another policy of this hub's (rule R9). A stale id, or a policy of another hub, does nothing.
+    pub fn assign<S: HubSink>(&mut self, now: Now, id: ConnId, policy: PolicyId, out: &mut S) {
+        let is_live = self.connection(id).is_some() && (policy.0 as usize) < self.policies.len();
+        let Some(member) = self.slots.get_mut(id.index as usize).and_then(Option::as_mut).filter(|_| is_live) else {
+            return;
+        };
+        member.policy = policy;
+        let now = self.observe(now);
+        self.step(now, id.index, Input::Reconfigured, out);
+    }
+
     /// A connection whose upgrade is under way; its handshake deadline runs from `now`.
     ///
     /// With an id of another hub it runs under [`Policy::off`].

@@ -342,3 +342,27 @@ async fn auto_says_which_dialect_it_is_and_then_keeps_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn subscriptions_wait_for_the_welcome_where_the_dialect_has_one_and_else_go_out_at_once() {
+    use tokio_tungstenite::tungstenite::Message;
+    let exchange = exchange().await;
+    for_rows(["graphql-ws", "kucoin", "okx", "htx-spot-v1"].map(row), async |row| {
+        let subscribing = |client: Client| client.subscribe(Message::text("first")).subscribe(Message::text("second"));
+        let mut seen = Meeting::open(&exchange, row, "", subscribing).await;
+        let subscribed = |log: &Log| log.count(|s| matches!(s, Seen::Data(_))) >= 2;
+        seen.until(|_, log| subscribed(log)).await;
+        let order: Vec<_> = seen.log.all().into_iter().map(|(_, s)| s).filter(|s| matches!(s, Seen::Requested | Seen::Data(_))).collect();
+        let data = ["first", "second"].map(|text| Seen::Data(text.to_owned()));
+        let asks_first = row.id == "graphql-ws";
+        let expected: Vec<_> = asks_first.then_some(Seen::Requested).into_iter().chain(data).collect();
+        assert_eq!(order, expected, "{}", seen.log);
+        // The welcome was there before they left.
+        let welcome = seen
+            .events
+            .iter()
+            .any(|(_, e)| matches!(e, Event::Message(m) if m.to_string().contains("welcome") || m.to_string().contains("ack")));
+        assert_eq!(welcome, matches!(row.id, "graphql-ws" | "kucoin"), "{}: {:?}", row.id, seen.events);
+    })
+    .await;
+}

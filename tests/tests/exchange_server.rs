@@ -136,3 +136,59 @@ async fn a_client_that_answers_for_a_while_and_then_no_more_is_dropped_after_tha
     })
     .await;
 }
+
+/// A STOMP client that says what it can and wants, over a raw socket.
+async fn stomp(server: &Serving, heart_beat: &str) -> tokio_tungstenite::WebSocketStream<tokio::net::TcpStream> {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+    let tcp = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let mut request = format!("ws://{}/", server.address).into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "v12.stomp".parse().unwrap());
+    let (mut stream, _) = tokio_tungstenite::client_async(request, tcp).await.unwrap();
+    stream.send(Message::text(format!("CONNECT\naccept-version:1.2\nhost:x\n{heart_beat}\n\0"))).await.unwrap();
+    let connected = stream.next().await.unwrap().unwrap();
+    assert!(connected.to_text().unwrap().starts_with("CONNECTED\n"), "{connected:?}");
+    stream
+}
+
+/// How many heartbeats came, and the end if one came, within `time`.
+async fn newlines(stream: &mut tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>, time: Duration) -> (usize, bool) {
+    use futures_util::StreamExt;
+    use tokio_tungstenite::tungstenite::Message;
+    let (mut beats, end) = (0, tokio::time::Instant::now() + time);
+    loop {
+        match tokio::time::timeout_at(end, stream.next()).await {
+            Err(_) => return (beats, false),
+            Ok(Some(Ok(Message::Text(text)))) if text.as_str() == "\n" => beats += 1,
+            Ok(Some(Ok(Message::Close(_))) | None) => return (beats, true),
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stomp_client_is_held_to_what_it_said_it_can_and_sent_what_it_wants() {
+    let own = Duration::from_millis(200);
+    let server = Serving::start(ServerConfig { dialect: Some(scaled("stomp-1.2", own)), ..config() });
+    let while_ = Duration::from_millis(3_000);
+    let cases = [
+        // It sends nothing and wants nothing: it lives and hears nothing.
+        ("heart-beat:0,0\n", 0..=0, false),
+        ("", 0..=0, false),
+        // It sends nothing and wants heartbeats: it lives and gets them.
+        ("heart-beat:0,200\n", 5..=15, false),
+        // It sends none of those that it said it would.
+        ("heart-beat:200,0\n", 0..=0, true),
+        // It said it sends one every 10 s: nobody waits for one sooner.
+        ("heart-beat:10000,800\n", 2..=4, false),
+    ];
+    let meet = async |heart_beat: &str| {
+        let mut stream = stomp(&server, heart_beat).await;
+        newlines(&mut stream, while_).await
+    };
+    let met = futures_util::future::join_all(cases.iter().map(|(heart_beat, ..)| meet(heart_beat))).await;
+    for ((heart_beat, expected, ends), (beats, ended)) in cases.iter().zip(met) {
+        assert!(expected.contains(&beats), "{heart_beat:?}: {beats}");
+        assert_eq!(ended, *ends, "{heart_beat:?}");
+    }
+}

@@ -29,7 +29,8 @@ const ADDRESSES_MAX: usize = 16;
 const READ_BUFFER_BYTES: usize = 16 << 10;
 
 impl Client {
-    /// Connects once, and sends the subscriptions.
+    /// Connects once, and sends the subscriptions; those of a dialect in which a client has to wait for the server's welcome
+    /// leave when that has come, as the connection is polled.
     ///
     /// # Errors
     /// Why it did not come to be, and at which stage.
@@ -47,7 +48,11 @@ impl Client {
     }
 
     fn builder(&self) -> Builder {
-        Builder::new(Role::Client).dialect(self.dialect.clone()).policy(self.config.clone()).answer_faults(self.faults)
+        Builder::new(Role::Client)
+            .dialect(self.dialect.clone())
+            .policy(self.config.clone())
+            .answer_faults(self.faults)
+            .subscriptions(self.subscriptions.clone())
     }
 
     fn wanted_subprotocol(&self) -> Option<&str> {
@@ -80,7 +85,8 @@ impl Client {
         let heartbeat = self.builder().meter(meter).seed(seed).clock(clock).gate(gate).build(stream)?;
         let mut connection =
             Connection { heartbeat, peer, upgraded_in: clock.now().at.since(begun).into(), subprotocol: chosen_subprotocol(&response) };
-        self.subscribe_over(&mut connection).await?;
+        let subscribed = connection.heartbeat.flush().await;
+        subscribed.map_err(|e| ConnectError::Upgrade(format!("lost before it was subscribed: {e}")))?;
         Ok(connection)
     }
 
@@ -101,14 +107,6 @@ impl Client {
             Proxy::Environment | Proxy::None => dial((&target.host, target.port), stage).await,
             Proxy::Url(proxy) => Err(ConnectError::Proxy { proxy: proxy.clone(), problem: "built without the feature proxy".to_owned() }),
         }
-    }
-
-    async fn subscribe_over(&self, connection: &mut Connection) -> Result<(), ConnectError> {
-        for message in &self.subscriptions {
-            let sent = connection.heartbeat.send(message.clone()).await;
-            sent.map_err(|e| ConnectError::Upgrade(format!("lost before it was subscribed: {e}")))?;
-        }
-        Ok(())
     }
 
     #[cfg(feature = "tls")]

@@ -155,7 +155,8 @@ impl Client {
         self
     }
 
-    /// A message sent on every connection once it is open, in the order given: subscriptions.
+    /// A message sent on every connection once it is open (and the server's welcome has come, where the dialect has a client
+    /// wait for one), in the order given: subscriptions.
     #[must_use]
     pub fn subscribe(mut self, message: Message) -> Self {
         self.subscriptions.push(message);

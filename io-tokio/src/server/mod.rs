@@ -24,6 +24,7 @@
 //! ```
 
 mod accept;
+mod agree;
 mod callbacks;
 mod clock;
 mod config;

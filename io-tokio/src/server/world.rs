@@ -12,6 +12,7 @@ use wsbeat_core::hub::{Hub, HubSink, Next, PolicyId};
 use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
+use super::agree::Agreements;
 use super::clock::Clock;
 use super::config::ServerLimits;
 use super::control::{CloseReason, PingPayload};
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub(super) per_ip: PerIp,
     pub(super) dialect: Option<Arc<Dialect>>,
     encoder: Encoder,
+    pub(super) agreements: Agreements,
     /// The policy wants to know what the user sends.
     pub(super) counts_sent: bool,
     pub(super) pending: Pending,
@@ -93,7 +95,7 @@ impl World {
         let mut hub = Hub::new(seed, limits.connections_max);
         let clock = Clock::start();
         World {
-            policy: hub.register(policy),
+            policy: hub.register(policy.clone()),
             hub,
             now: clock.now(),
             clock,
@@ -102,6 +104,7 @@ impl World {
             limits,
             dialect: dialect.map(Arc::new),
             encoder: Encoder::default(),
+            agreements: Agreements::over(policy),
             counts_sent,
             pending: Pending::default(),
             events: VecDeque::new(),
@@ -187,7 +190,7 @@ impl World {
     pub(super) fn set_policy(&mut self, policy: Policy) {
         self.counts_sent = counts_sent(&policy);
         self.end_recording();
-        self.hub.replace(self.now, self.policy, policy, &mut self.pending);
+        self.replace_policies(policy);
     }
 
     /// Does everything that the hub said, but what is the handler's.
