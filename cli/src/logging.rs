@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use clap::ColorChoice;
 use jiff::{Timestamp, Zoned};
 
 use crate::args::{Common, LogFormat};
@@ -94,12 +93,7 @@ enum Form {
 
 impl Form {
     fn of(common: &Common) -> Self {
-        let wanted = match common.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::stderr().is_terminal(),
-        };
-        match (common.log_format, wanted) {
+        match (common.log_format, common.wants_colour(io::stderr().is_terminal())) {
             (LogFormat::Json, _) => Form::Json,
             (LogFormat::Text, true) => Form::Coloured,
             (LogFormat::Text, false) => Form::Plain,
@@ -216,6 +210,8 @@ fn json_line(level: Level, at: Timestamp, message: &str, facts: &Object) -> Stri
 
 #[cfg(test)]
 mod tests {
+    use clap::ColorChoice;
+
     use super::*;
 
     fn common(quiet: u8, verbose: u8) -> Common {

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         }
     };
     let (log, guard) = Logger::start(&cli.common);
-    let mut out = Out::stdout(cli.common.format);
+    let mut out = Out::stdout(&cli.common);
     let exit = run(cli.command, &mut out, &log).unwrap_or_else(|failure| {
         failure.messages.iter().for_each(|message| log.fail(message));
         failure.exit

@@ -6,6 +6,7 @@ pub mod drive;
 pub mod exchange;
 pub mod exhaustive;
 pub mod fuzz;
+pub mod http;
 pub mod hub_model;
 pub mod model;
 pub mod net;

@@ -15,6 +15,7 @@ use wsbeat_core::dialect::Role;
 
 #[cfg(not(feature = "proxy"))]
 use super::Proxy;
+use super::recording::Recording;
 use super::request::{Scheme, Target, check_response, chosen_subprotocol, upgrade_error};
 use super::transport::{Secured, Transport};
 use super::{Client, ConnectError, Connection, Limits, Stage};
@@ -82,7 +83,11 @@ impl Client {
         if let Some(gate) = &gate {
             gate.watch();
         }
-        let heartbeat = self.builder().meter(meter).seed(seed).clock(clock).gate(gate).build(stream)?;
+        let builder = self.builder().meter(meter).seed(seed).clock(clock).gate(gate);
+        let heartbeat = match self.recording.as_ref().and_then(Recording::next) {
+            Some(tap) => builder.build_recorded(stream, tap)?,
+            None => builder.build(stream)?,
+        };
         let mut connection =
             Connection { heartbeat, peer, upgraded_in: clock.now().at.since(begun).into(), subprotocol: chosen_subprotocol(&response) };
         let subscribed = connection.heartbeat.flush().await;

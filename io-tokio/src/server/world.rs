@@ -18,6 +18,7 @@ use super::config::ServerLimits;
 use super::control::{CloseReason, PingPayload};
 use super::emit::Cork;
 use super::error::SendError;
+use super::figures::Counted;
 use super::frame;
 use super::handle::{Handle, Live, Shared};
 use super::output::Kind;
@@ -54,6 +55,7 @@ pub(super) struct World {
     pub(super) unread: VecDeque<ConnId>,
     /// When messages that are under way must be whole.
     assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    pub(super) counted: Counted,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -115,6 +117,7 @@ impl World {
             cork: Cork::default(),
             unread: VecDeque::new(),
             assembling: BinaryHeap::new(),
+            counted: Counted::default(),
             shared,
         }
     }
@@ -182,6 +185,7 @@ impl World {
     }
 
     pub(super) fn advance(&mut self, budget: u32) -> Next {
+        self.counted.timer_lag.look(self.now.at);
         self.record_advance(budget);
         self.hub.advance(self.now, budget, &mut self.pending)
     }
@@ -264,6 +268,7 @@ impl World {
         }
         if was_open {
             self.count_closed(id);
+            self.counted.closed(&verdict);
         }
         self.events.push_back((id, Event::Verdict(verdict, queued_bytes)));
     }
