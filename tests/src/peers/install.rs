@@ -119,20 +119,22 @@ struct Runtimes {
 /// All of them at once, so that no install disturbs the clock of a test that already runs.
 fn runtimes() -> &'static Runtimes {
     static RUNTIMES: OnceLock<Runtimes> = OnceLock::new();
-    let python = || Generation::BOTH.map(|generation| install_python(generation.pins(), "tornado.websocket, websocket"));
-    RUNTIMES.get_or_init(|| Runtimes { python: python(), node: install_node() })
+    RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
 }
 
 /// The exchanges' own clients: HTX's, which wants an old library below it, and the others.
 fn exchanges() -> &'static [Result<Runtime, String>; 2] {
     static EXCHANGES: OnceLock<[Result<Runtime, String>; 2]> = OnceLock::new();
-    EXCHANGES.get_or_init(|| {
-        let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
-        [install_python("huobi-sdk", "huobi.client.market"), install_python("exchanges", others)]
-    })
+    // Some start a thread when they are imported, which would be waited for.
+    let sdk = |name, modules| {
+        let interpreter = install_packages(name, &format!("import os, {modules}; os._exit(0)"))?;
+        Ok(Runtime { interpreter, node_modules: None })
+    };
+    let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
+    EXCHANGES.get_or_init(|| [sdk("huobi-sdk", "huobi.client.market"), sdk("exchanges", others)])
 }
 
-fn sources() -> PathBuf {
+pub(super) fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
 
@@ -150,23 +152,26 @@ fn cache_dir() -> Result<PathBuf, String> {
     }
 }
 
-/// The packages of `pins`, proved by importing `modules`.
-fn install_python(pins: &str, modules: &str) -> Result<Runtime, String> {
+fn install_python(generation: Generation) -> Result<Runtime, String> {
+    let interpreter = install_packages(generation.pins(), "import tornado.websocket, websocket")?;
+    Ok(Runtime { interpreter, node_modules: None })
+}
+
+/// Installs what `NAME.txt` pins and tries `imports`; returns the interpreter that has it.
+pub(super) fn install_packages(name: &str, imports: &str) -> Result<PathBuf, String> {
     let python = env::var("WSBEAT_PYTHON").unwrap_or_else(|_| "python3".into());
     let version = run(Command::new(&python).args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]))?;
-    let requirements = sources().join(format!("{pins}.txt"));
-    let pinned = read(&requirements)? + &read(&sources().join(BUILD_PINS))?;
-    let folder = install_once(&format!("{pins}-py{}", version.trim()), &pinned, |folder| {
+    let requirements = sources().join(format!("{name}.txt"));
+    let pins = read(&requirements)? + &read(&sources().join(BUILD_PINS))?;
+    let folder = install_once(&format!("{name}-py{}", version.trim()), &pins, |folder| {
         make_venv(&python, folder)?;
         let mut pip = Command::new(venv_python(folder));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
         pip.arg(&requirements).env("PIP_CONSTRAINT", sources().join(BUILD_PINS)).env("TORNADO_EXTENSION", "0");
         run(&mut pip)?;
-        // Some start a thread when they are imported, which would wait for ever.
-        let proof = format!("import os, {modules}; os._exit(0)");
-        run(Command::new(venv_python(folder)).args(["-c", proof.as_str()])).map(drop)
+        run(Command::new(venv_python(folder)).args(["-c", imports])).map(drop)
     })?;
-    Ok(Runtime { interpreter: venv_python(&folder), node_modules: None })
+    Ok(venv_python(&folder))
 }
 
 /// By the `venv` module, or by `virtualenv` where the system ships Python without it.
