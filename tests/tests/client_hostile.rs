@@ -60,12 +60,11 @@ async fn ending(client: Client, served: tokio::task::JoinHandle<Vec<u8>>) -> (En
 
 /// The code of the first close frame among a client's short, masked frames.
 fn close_code(mut frames: &[u8]) -> Option<u16> {
-    while let [first, len, a, b, c, d, rest @ ..] = frames {
+    while let [first, len, a, b, _, _, rest @ ..] = frames {
         let len = usize::from(len & 0x7F);
         if first & 0x0F == 8 {
             return Some(u16::from_be_bytes([rest[0] ^ a, rest[1] ^ b]));
         }
-        let _ = (c, d);
         frames = &rest[len..];
     }
     None

@@ -35,7 +35,7 @@ fn storm(why: &Why, taken_max: usize, retry_after: Duration) -> Storm {
     let new = |n| Client { attempts: Attempts::default(), rng: Rng::new(n), why: why.clone() };
     let mut clients: Vec<_> = (1..=CLIENTS as u64).map(new).collect();
     let mut comes_back = BinaryHeap::new();
-    let mut come = |n: usize, client: &mut Client, now: Duration, queue: &mut BinaryHeap<_>| {
+    let come = |n: usize, client: &mut Client, now: Duration, queue: &mut BinaryHeap<_>| {
         // A connection that lasted long before the loss, or none at all.
         let lasted = if now.is_zero() { Duration::from_secs(3600) } else { Duration::ZERO };
         match client.attempts.decide(&backoff, &client.why, lasted, &mut client.rng) {
