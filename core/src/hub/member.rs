@@ -1,7 +1,7 @@
 //! A connection in its place, and what it shares with others.
 
 use super::PolicyId;
-use crate::connection::{Beats, Ctx, State};
+use crate::connection::{Beats, Ctx, State, steady};
 use crate::policy::Policy;
 use crate::rng::Chance;
 use crate::time::{Instant, Now};
@@ -34,11 +34,16 @@ impl Member {
 pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) beats: Beats,
+    pub(super) is_steady: bool,
 }
 
 impl Shared {
     pub(super) fn new(policy: Policy) -> Self {
-        Shared { policy, beats: Beats::default() }
+        Shared { is_steady: steady(&policy), policy, beats: Beats::default() }
+    }
+
+    pub(super) fn replace(&mut self, policy: Policy) {
+        (self.is_steady, self.policy) = (steady(&policy), policy);
     }
 }
 
