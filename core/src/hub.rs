@@ -18,7 +18,7 @@ use crate::stats::Stats;
 use crate::time::{Guard, Instant, Now, Span};
 use crate::wheel::{Wheel, make_room};
 use due::Due;
-use member::{Member, Shared, deadline_of};
+use member::{Member, Shared, TOUCHED, deadline_of, touch};
 use sink::Out;
 
 /// A policy of a [`Hub`].
@@ -334,14 +334,17 @@ impl Hub {
         let mut earliest = Instant::NEVER;
         self.fired.clear();
         self.wheel.expire(now, &mut self.fired);
-        for slot in self.fired.iter().copied() {
-            let deadline = deadline_of(self.seed, &self.slots, &self.policies, slot);
-            if deadline > now {
-                self.wheel.arm(slot, deadline);
-                continue;
+        for some in self.fired.chunks(TOUCHED) {
+            touch(&self.slots, some);
+            for slot in some.iter().copied() {
+                let deadline = deadline_of(self.seed, &self.slots, &self.policies, slot);
+                if deadline > now {
+                    self.wheel.arm(slot, deadline);
+                    continue;
+                }
+                self.due.insert(slot, deadline);
+                earliest = earliest.min(deadline);
             }
-            self.due.insert(slot, deadline);
-            earliest = earliest.min(deadline);
         }
         earliest
     }
