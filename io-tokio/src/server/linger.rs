@@ -1,15 +1,17 @@
 //! Sockets that were answered and refused: kept for a moment so that the peer can read why.
 //!
-//! Closing a socket with unread bytes resets it, and a reset may overtake the answer. So writing is shut down, what still
-//! comes is thrown away, and the socket goes when the peer closes, or after a time and a size.
+//! Closing a socket with unread bytes resets it, and a reset may overtake the answer. So the answer is written out, writing is
+//! shut down, what still comes is thrown away, and the socket goes when the peer closes, or after a time and a size.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use wsbeat_core::time::{Instant, Span};
+
+use super::socket::Socket;
+use super::tls::Tls;
 
 /// How long a peer has to read the answer and close.
 const LINGER: Span = Span::from_secs(2);
@@ -30,8 +32,13 @@ pub(super) struct Linger {
 struct Lingering {
     /// `None` once it is over; its place goes when it is the oldest.
     stream: Option<TcpStream>,
+    tls: Option<Box<Tls>>,
     until: Instant,
     discarded_bytes: u32,
+    /// What there was no room for yet.
+    rest: Vec<u8>,
+    /// All is written, and our side ended.
+    is_written: bool,
 }
 
 /// Numbers come again after so many.
@@ -43,31 +50,42 @@ impl Linger {
         Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
     }
 
-    /// Sends `answer` and keeps the socket for a moment. `is_registered` tells whether the poll knows it already.
-    pub(super) fn answer(&mut self, mut stream: TcpStream, registry: &Registry, answer: &[u8], now: Instant, known: Known) {
-        // A fresh socket has room for an answer of a few kilobytes; a peer that made it full does not get all of it.
-        if stream.write(answer).is_err() || stream.shutdown(Shutdown::Write).is_err() {
-            return;
-        }
+    /// Sends `answer` over `stream`, with `tls` where it has that, and keeps the socket for a moment. `known` tells whether
+    /// the poll knows it already.
+    pub(super) fn answer(
+        &mut self,
+        stream: TcpStream,
+        tls: Option<Box<Tls>>,
+        registry: &Registry,
+        answer: &[u8],
+        now: Instant,
+        known: Known,
+    ) {
+        let (stream, rest, until) = (Some(stream), answer.to_vec(), now.after(LINGER));
+        let mut lingering = Lingering { stream, tls, until, discarded_bytes: 0, rest, is_written: false };
+        lingering.write();
+        let Some(stream) = &mut lingering.stream else { return };
         if self.sockets.len() >= LINGERING_MAX {
             self.pop();
         }
         let token = Token(self.token_base + (self.first + self.sockets.len()) % NUMBERS);
+        let interest = if lingering.is_written { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         let registered = match known {
-            Known::Yes => registry.reregister(&mut stream, token, Interest::READABLE),
-            Known::No => registry.register(&mut stream, token, Interest::READABLE),
+            Known::Yes => registry.reregister(stream, token, interest),
+            Known::No => registry.register(stream, token, interest),
         };
         if registered.is_err() {
             return;
         }
-        self.sockets.push_back(Lingering { stream: Some(stream), until: now.after(LINGER), discarded_bytes: 0 });
+        self.sockets.push_back(lingering);
     }
 
-    /// Throws away what came for `token`.
-    pub(super) fn readable(&mut self, token: usize, space: &mut [u8]) {
+    /// Writes on, and throws away what came for `token`.
+    pub(super) fn ready(&mut self, token: usize, space: &mut [u8]) {
         let number = token - self.token_base;
         let place = (number + NUMBERS - self.first % NUMBERS) % NUMBERS;
         if let Some(lingering) = self.sockets.get_mut(place) {
+            lingering.write();
             lingering.discard(space, self.discard_bytes_max);
         }
         self.trim();
@@ -94,6 +112,24 @@ impl Linger {
 }
 
 impl Lingering {
+    /// Writes what there is room for; behind the last byte our side ends.
+    fn write(&mut self) {
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_written) else { return };
+        let mut socket = Socket { stream, tls: self.tls.as_deref_mut() };
+        while !self.rest.is_empty() {
+            match socket.write(&self.rest) {
+                Ok(n) if n > 0 => drop(self.rest.drain(..n)),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => {
+                    self.stream = None;
+                    return;
+                }
+            }
+        }
+        self.is_written = socket.finish();
+    }
+
     fn discard(&mut self, space: &mut [u8], bytes_max: u32) {
         let Some(stream) = &mut self.stream else { return };
         loop {

@@ -1,6 +1,5 @@
 //! From a request's head to an open connection, or to a refusal.
 
-use std::io::Write;
 use std::net::SocketAddr;
 
 use mio::net::TcpStream;
@@ -10,12 +9,12 @@ use wsbeat_core::event::{ConnId, Input};
 
 use super::driver::Driver;
 use super::frame;
-use super::handle::Live;
 use super::handler::{Handler, Request};
 use super::handshake::{self, Answer, Terms};
 use super::linger::Known;
 use super::output::Kind;
 use super::response;
+use super::shared::Live;
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
 use super::tls::{ALERT, Tls};
@@ -24,15 +23,16 @@ impl<H: Handler> Driver<H> {
     /// A connection came: it has its place, or hears why not.
     pub(super) fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
         self.world.shared.stats.accepted.add(1);
-        if !self.world.per_ip.enter(peer.ip()) {
-            return self.turn_away(stream, Refusal::PerIp, "too many connections from this address");
+        match self.world.workers.enter(peer.ip()) {
+            Ok(()) => {}
+            Err(reason @ Refusal::PerIp) => return self.turn_away(stream, reason, "too many connections from this address"),
+            Err(reason) => return self.turn_away(stream, reason, "too many connections"),
         }
         let tls = self.tls.as_ref().and_then(Tls::accept);
-        let Ok(id) = self.world.hub.accept(self.world.now, self.world.policy) else {
-            self.world.per_ip.leave(peer.ip());
+        let Ok(id) = self.world.accept() else {
+            self.world.workers.leave(peer.ip());
             return self.turn_away(stream, Refusal::Connections, "too many connections");
         };
-        self.world.record_accept(id);
         let mut slot = Slot::new(stream, tls, id, peer);
         // Edge-triggered, and asked for once: interest in writing costs nothing until a write has found no room.
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -50,7 +50,7 @@ impl<H: Handler> Driver<H> {
         // A TLS handshake for the sake of a refusal would cost what is refused.
         let answer = if self.tls.is_some() { &ALERT[..] } else { answer.as_bytes() };
         let now = self.world.now.at;
-        self.linger.answer(stream, &self.registry, answer, now, Known::No);
+        self.linger.answer(stream, None, &self.registry, answer, now, Known::No);
     }
 
     /// Spread, so that those who were turned away together do not come back together.
@@ -100,16 +100,11 @@ impl<H: Handler> Driver<H> {
 
     /// Answers a connection in its handshake for good.
     fn dismiss(&mut self, id: ConnId, answer: &[u8]) {
-        let Some(mut slot) = self.world.remove(id) else { return };
+        let Some(slot) = self.world.remove(id) else { return };
         self.world.input(id, Input::Lost);
         let now = self.world.now.at;
-        if slot.tls().is_none() {
-            return self.linger.answer(slot.stream, &self.registry, answer, now, Known::Yes);
-        }
-        // A fresh socket has room for it.
-        if slot.socket().write(answer).is_ok() && slot.socket().finish() {
-            self.linger.answer(slot.stream, &self.registry, &[], now, Known::Yes);
-        }
+        let tls = slot.busy.and_then(|busy| busy.tls);
+        self.linger.answer(slot.stream, tls, &self.registry, answer, now, Known::Yes);
     }
 
     fn upgrade(&mut self, id: ConnId, request: &Request<'_>, accept: &str) {
