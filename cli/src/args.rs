@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use crate::cmd::{check_config, completions, connect, dialects, man, replay, serve, simulate};
+use crate::cmd::{check_config, completions, connect, dialects, man, ping, replay, serve, simulate};
 
 /// Keeps WebSocket connections honest: serve, connect and watch heartbeats, and learn why a peer was given up
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ Exit status: 0 done, 1 a negative result, 2 usage or configuration, 3 could not 
 pub(crate) enum Command {
     Serve(Box<serve::ServeArgs>),
     Connect(Box<connect::ConnectArgs>),
+    Ping(Box<ping::PingArgs>),
     Simulate(Box<simulate::SimulateArgs>),
     Replay(replay::ReplayArgs),
     Dialects(dialects::DialectsArgs),

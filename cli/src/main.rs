@@ -8,6 +8,7 @@ mod escape;
 mod exit;
 mod json;
 mod logging;
+mod outbound;
 mod output;
 mod recording;
 
@@ -48,6 +49,7 @@ fn run(command: Command, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => cmd::serve::run(*args, out, log),
         Command::Connect(args) => cmd::connect::run(*args, out, log),
+        Command::Ping(args) => cmd::ping::run(*args, out, log),
         Command::Simulate(args) => cmd::simulate::run(&args, out),
         Command::Replay(args) => cmd::replay::run(&args, out),
         Command::Dialects(args) => cmd::dialects::run(args, out),

@@ -8,25 +8,12 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Running, Serve, close_code, peer, read_all, run, type_in, websocket_peer, wsbeat};
+use common::{Running, Serve, close_code, peer, read_all, run, shape, type_in, websocket_peer, wsbeat};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
 fn close(code: u16, reason: &'static str) -> Option<CloseFrame> {
     Some(CloseFrame { code: code.into(), reason: reason.into() })
-}
-
-/// A line with every number made 0.
-fn shape(line: &str) -> String {
-    let mut shape = String::new();
-    for c in line.chars() {
-        match c {
-            '0'..='9' if shape.ends_with('0') => {}
-            '0'..='9' => shape.push('0'),
-            c => shape.push(c),
-        }
-    }
-    shape
 }
 
 #[test]
@@ -168,10 +155,7 @@ fn a_reader_that_goes_away_is_a_clean_end_with_a_close() {
 
 #[test]
 fn what_could_not_be_connected_exits_with_3_and_says_which_step_it_was() {
-    let refused = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("ws://{}", listener.local_addr().unwrap())
-    };
+    let refused = common::refused();
     let (http, http_server) = peer(1, |_, mut stream| {
         stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
         read_to_end(stream);

@@ -97,6 +97,16 @@ fn keys_and_texts_are_compared_by_what_they_say() {
 }
 
 #[test]
+fn a_key_with_an_escape_is_not_the_key_that_spells_it() {
+    let mut members = Members::default();
+    let object = members.parse(r#"{"a\\b":1,"a\\\\b":2,"a\\/":3}"#).unwrap();
+    let value = |key: &str| object.get(&[key.to_owned()]).map(|raw| raw.text());
+    assert_eq!(value(r"a\b"), Some("1"));
+    assert_eq!(value(r"a\\b"), Some("2"));
+    assert_eq!(value(r"a\/"), Some("3"));
+}
+
+#[test]
 fn nesting_ends_at_its_limit_and_never_recurses() {
     let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(is_object(&nested(DEPTH_MAX as usize)));

@@ -2,23 +2,21 @@
 
 mod data;
 mod input;
-mod judge;
 mod session;
 mod show;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 use tokio_tungstenite::tungstenite::Message;
-use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::PolicyConfig;
-use wsbeat_tokio::client::{Backoff, Client, Limits, Trust};
-use wsbeat_tokio::heartbeat::{AnswerFaults, DialectChoice, Voice};
+use wsbeat_tokio::client::{Backoff, Client, Limits};
+use wsbeat_tokio::heartbeat::{AnswerFaults, Voice};
 
-use crate::config::{duration, find_dialect, load_dialects, share, size};
+use crate::config::{duration, share, size};
 use crate::exit::{Exit, Failure};
 use crate::logging::Logger;
+use crate::outbound::{self, Way};
 use crate::output::Out;
 use session::Session;
 
@@ -77,24 +75,11 @@ pub(crate) struct ConnectArgs {
     /// Connect again after a loss, at most MAX times in a row
     #[arg(long, value_name = "MAX", num_args = 0..=1, require_equals = true, help_heading = CONNECTION)]
     reconnect: Option<Option<u32>>,
-    /// A header of the upgrade request; may be repeated
-    #[arg(short = 'H', long, value_name = "K: V", help_heading = CONNECTION, value_parser = header)]
-    header: Vec<(String, String)>,
-    /// The subprotocol to ask for [default: the dialect's]
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
-    subprotocol: Option<String>,
-    /// Trust the certificates in this PEM file and no others
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION, conflicts_with = "insecure", value_hint = ValueHint::FilePath)]
-    ca: Option<PathBuf>,
-    /// Check no certificate: for tests
-    #[arg(long, help_heading = CONNECTION)]
-    insecure: bool,
-    /// How long DNS, TCP, TLS and the upgrade may take together
-    #[arg(long, value_name = "DUR", default_value = "10s", help_heading = CONNECTION, value_parser = duration)]
-    connect_timeout: Duration,
     /// How long a message may be
     #[arg(long, value_name = "SIZE", default_value = "1MiB", help_heading = CONNECTION, value_parser = size)]
     max_message: u32,
+    #[command(flatten)]
+    way: Way,
 }
 
 const HEARTBEATS: &str = "Heartbeats";
@@ -136,11 +121,6 @@ fn json(text: &str) -> Result<String, String> {
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is NAME: VALUE")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
 pub(crate) fn run(args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
     let client = client(&args)?;
     log.take_library_logs();
@@ -156,38 +136,13 @@ pub(crate) fn run(args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit
 }
 
 fn client(args: &ConnectArgs) -> Result<Client, Failure> {
-    let limits = Limits { message_bytes_max: args.max_message as usize, connect_timeout: args.connect_timeout };
-    let mut client =
-        Client::new(&args.url).dialect(dialect(args)?).policy(policy(args)?).limits(limits).trust(trust(args)?).answer_faults(faults(args));
-    if let Some(name) = &args.subprotocol {
-        client = client.subprotocol(name);
-    }
-    for (name, value) in &args.header {
-        client = client.header(name, value);
-    }
+    let limits = Limits { message_bytes_max: args.max_message as usize, ..Limits::default() };
+    let dialect = outbound::dialect(&args.dialect, args.dialects.as_deref())?;
+    let mut client = args.way.client(&args.url, limits)?.dialect(dialect).policy(policy(args)?).answer_faults(faults(args));
     for json in &args.subscribe {
         client = client.subscribe(Message::text(json));
     }
     Ok(client)
-}
-
-fn dialect(args: &ConnectArgs) -> Result<DialectChoice, Failure> {
-    let own = match &args.dialects {
-        Some(file) => load_dialects(file).map_err(|problem| Failure::usage(format_args!("{file}: {problem}")))?,
-        None => Vec::new(),
-    };
-    match args.dialect.as_str() {
-        "auto" => {
-            // They are loaded at their first use; that shall not be the first heartbeat, whose answer is timed.
-            let _ = Dialect::presets();
-            Ok(DialectChoice::Auto)
-        }
-        "none" => Ok(DialectChoice::None),
-        id => match find_dialect(id, &own) {
-            Ok(dialect) => Ok(DialectChoice::Named(dialect)),
-            Err(problem) => Err(Failure::usage(format_args!("--dialect {id}: {problem}"))),
-        },
-    }
 }
 
 fn policy(args: &ConnectArgs) -> Result<PolicyConfig, Failure> {
@@ -200,22 +155,6 @@ fn policy(args: &ConnectArgs) -> Result<PolicyConfig, Failure> {
     }
     Ok(policy)
 }
-
-fn trust(args: &ConnectArgs) -> Result<Trust, Failure> {
-    let Some(file) = &args.ca else {
-        return Ok(if args.insecure { Trust::Insecure } else { Trust::Platform });
-    };
-    let wrong = |problem: &str| Failure::usage(format_args!("--ca {}: {problem}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| wrong(&error.to_string()))?;
-    let is_certificate = bytes.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE);
-    if !is_certificate {
-        return Err(wrong("no certificate in PEM form in it"));
-    }
-    Ok(Trust::CaFile(file.clone()))
-}
-
-/// How a certificate begins in PEM form (RFC 7468 §5).
-const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 fn faults(args: &ConnectArgs) -> AnswerFaults {
     AnswerFaults {
@@ -235,12 +174,6 @@ fn backoff(args: &ConnectArgs) -> Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_header_is_split_at_its_first_colon() {
-        assert_eq!(header("X-Key:  a:b "), Ok(("X-Key".into(), "a:b".into())));
-        assert!(header("no colon").is_err());
-    }
 
     #[test]
     fn a_subscription_is_json() {

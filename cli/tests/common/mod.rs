@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
+pub(crate) mod raw;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -173,6 +175,25 @@ pub(crate) fn first_line(running: &mut Running) -> String {
 /// Types at standard input.
 pub(crate) fn type_in(running: &mut Running, text: &str) {
     running.child().stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// An address at which nobody listens.
+pub(crate) fn refused() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}", listener.local_addr().unwrap())
+}
+
+/// A line with every number made 0.
+pub(crate) fn shape(line: &str) -> String {
+    let mut shape = String::new();
+    for c in line.chars() {
+        match c {
+            '0'..='9' if shape.ends_with('0') => {}
+            '0'..='9' => shape.push('0'),
+            c => shape.push(c),
+        }
+    }
+    shape
 }
 
 /// A client of the server at this URL that answers nothing but control frames.

@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 pub use super::scan::DEPTH_MAX;
 use super::scan::{Member, Scan};
@@ -47,7 +48,12 @@ impl<'t> Raw<'t> {
     /// Whether it is a string that says `text`, escapes resolved.
     #[must_use]
     pub fn says(self, text: &str) -> bool {
-        self.inner().is_some_and(|inner| inner == text || (inner.contains('\\') && Unescaped(inner.chars()).eq(text.chars())))
+        // An escape is longer than what it stands for.
+        self.inner().is_some_and(|inner| match inner.len().cmp(&text.len()) {
+            Ordering::Less => false,
+            Ordering::Equal => inner == text && !inner.contains('\\'),
+            Ordering::Greater => inner.contains('\\') && Unescaped(inner.chars()).eq(text.chars()),
+        })
     }
 
     /// What stands between the quotes of a string.

@@ -12,14 +12,14 @@ use wsbeat_tokio::client::{ClientEvent, ConnectError, Reconnecting};
 use wsbeat_tokio::heartbeat::{Ending, Event};
 
 use super::data::Data;
-use super::judge::{self, Answer, Asks};
 use super::show::{self, Ask, Tally};
 use super::{ConnectArgs, Show, input};
 use crate::config::duration_text;
-use crate::escape::one_line;
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
+use crate::outbound::judge::{self, Answer, Asks};
+use crate::outbound::{self, ending};
 use crate::output::Out;
 
 /// How soon what gives no event of its own is looked at again: a full queue, heartbeats whose answers are delayed.
@@ -268,26 +268,17 @@ impl<'a> Session<'a> {
         }
         let by_user = ending.verdict.is_some_and(|verdict| verdict.kind == VerdictKind::User);
         if !by_user {
-            self.log.log(Level::Warn, &show::why(&ending), || show::closed_json(&ending));
+            self.log.log(Level::Warn, &ending::why(&ending), || ending::closed_json(&ending));
         }
         if self.out.format() == crate::args::Format::Json {
-            self.print(String::new, || show::closed_json(&ending))?;
+            self.print(String::new, || ending::closed_json(&ending))?;
         }
         self.ending = Some(ending);
         Ok(())
     }
 
     fn not_connected(&mut self, error: &ConnectError) {
-        let exit = match error {
-            ConnectError::Url { .. } | ConnectError::Header { .. } | ConnectError::Policy(_) | ConnectError::Limit { .. } => Exit::Usage,
-            _ => Exit::Unreachable,
-        };
-        let message = match exit {
-            Exit::Usage => error.to_string(),
-            // What the server said may be in it.
-            _ => format!("cannot connect to {}: {}", self.url, one_line(&error.to_string())),
-        };
-        if let Some(before) = self.failure.replace(Failure::new(exit, message)) {
+        if let Some(before) = self.failure.replace(outbound::not_connected(&self.url, error)) {
             before.messages.iter().for_each(|line| self.log.log(Level::Warn, line, Object::default));
         }
     }
@@ -314,7 +305,7 @@ impl<'a> Session<'a> {
             None => {}
         }
         let ending = self.ending.take();
-        let how = ending.as_ref().map_or("not closed".to_owned(), show::closed);
+        let how = ending.as_ref().map_or("not closed".to_owned(), ending::closed);
         let tally = self.tally;
         self.print(|| tally.text(&how), || tally.json(ending.as_ref()))?;
         Ok(self.lost.unwrap_or(Exit::Done))

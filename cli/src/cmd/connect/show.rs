@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use wsbeat_core::event::{Plane, Verdict};
-use wsbeat_tokio::heartbeat::{Ending, PeerClose};
+use wsbeat_core::event::Plane;
+use wsbeat_tokio::heartbeat::Ending;
 
-use super::judge::Answer;
-use crate::escape::one_line;
 use crate::json::Object;
+use crate::outbound::ending;
+use crate::outbound::judge::Answer;
 
 /// What the peer asked over all connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,55 +73,6 @@ pub(super) fn own_answered(plane: Plane, token: u64, rtt: Duration) -> (String, 
     (format!("our {what} {token} answered in {}", millis(rtt)), json)
 }
 
-/// How a connection ended, in the words of the summary.
-pub(super) fn closed(ending: &Ending) -> String {
-    match (&ending.verdict, &ending.peer_close) {
-        (Some(Verdict { code: Some(code), .. }), _) => format!("closed {code}"),
-        (Some(_), _) => "dropped".into(),
-        (None, Some(PeerClose { code: Some(code), .. })) => format!("closed {code}"),
-        (None, Some(PeerClose { code: None, .. })) => "closed without a code".into(),
-        (None, None) => "lost".into(),
-    }
-}
-
-/// How a connection ended, for machines.
-pub(super) fn closed_json(ending: &Ending) -> Object {
-    let peer = ending.peer_close.as_ref();
-    Object::event("closed")
-        .with("by", if ending.verdict.is_some() { "us" } else { "peer" })
-        .with("code", code(ending))
-        .with("verdict", ending.verdict.map(|verdict| verdict.kind.name()))
-        .with("explanation", ending.verdict.map(|verdict| verdict.to_string()))
-        .with("peer_code", peer.and_then(|close| close.code))
-        .with("peer_reason", peer.map(|close| &close.reason))
-        .with("error", ending.error.as_deref())
-}
-
-fn code(ending: &Ending) -> Option<u16> {
-    match &ending.verdict {
-        Some(verdict) => verdict.code,
-        None => ending.peer_close.as_ref().and_then(|close| close.code),
-    }
-}
-
-/// Why a connection ended, for the log; nothing where we closed it because we were asked to.
-pub(super) fn why(ending: &Ending) -> String {
-    match (&ending.verdict, &ending.peer_close) {
-        (Some(verdict), _) => match verdict.code {
-            Some(code) => format!("close {code} {verdict}"),
-            None => format!("abort {verdict}"),
-        },
-        (None, Some(close)) => {
-            let code = close.code.map_or("without a code".into(), |code| code.to_string());
-            format!("the peer closed {code} {}", one_line(&close.reason)).trim_end().to_owned()
-        }
-        (None, None) => match &ending.error {
-            Some(error) => format!("connection lost: {}", one_line(error)),
-            None => "connection lost: the stream ended without a close".into(),
-        },
-    }
-}
-
 impl Tally {
     /// The last line.
     pub(super) fn text(&self, ending: &str) -> String {
@@ -134,12 +85,14 @@ impl Tally {
             .with("answered", self.answered)
             .with("messages", self.messages)
             .with("own_answered", self.own_answered)
-            .with("code", ending.and_then(code))
+            .with("code", ending.and_then(ending::code))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wsbeat_tokio::heartbeat::PeerClose;
+
     use super::*;
 
     fn ask(plane: Plane, answered_us: Option<u64>, answer: Answer) -> Ask {
@@ -158,12 +111,12 @@ mod tests {
     #[test]
     fn the_summary_counts_and_names_the_code() {
         let tally = Tally { asked: 2, answered: 2, ..Tally::default() };
-        let ending = Ending { peer_close: Some(PeerClose { code: Some(4408), reason: "heartbeat timeout".into() }), ..Ending::default() };
-        assert_eq!(tally.text(&closed(&ending)), "2 pings, 2 answered, closed 4408");
+        let lost = Ending { peer_close: Some(PeerClose { code: Some(4408), reason: "heartbeat timeout".into() }), ..Ending::default() };
+        assert_eq!(tally.text(&ending::closed(&lost)), "2 pings, 2 answered, closed 4408");
         assert_eq!(
-            tally.json(Some(&ending)).to_string(),
+            tally.json(Some(&lost)).to_string(),
             r#"{"v":1,"event":"summary","pings":2,"answered":2,"messages":0,"own_answered":0,"code":4408}"#
         );
-        assert_eq!(closed(&Ending::default()), "lost");
+        assert_eq!(ending::closed(&Ending::default()), "lost");
     }
 }

@@ -12,7 +12,7 @@ const HEARTBEAT_CODES: [u16; 3] = [4408, 1011, 3012];
 
 /// What the peer asked on one connection, as far as its end has to be judged by it.
 #[derive(Debug)]
-pub(super) struct Asks {
+pub(crate) struct Asks {
     transport: PlaneAsks,
     application: PlaneAsks,
 }
@@ -34,7 +34,7 @@ struct PlaneAsks {
 
 /// What became of an ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// It was answered.
     Given,
     /// It should have been answered and was not.
@@ -45,33 +45,33 @@ pub(super) enum Answer {
 
 impl Asks {
     /// Of a connection that opened at `opened`.
-    pub(super) fn new(opened: Instant) -> Self {
+    pub(crate) fn new(opened: Instant) -> Self {
         Asks { transport: PlaneAsks::new(opened), application: PlaneAsks::new(opened) }
     }
 
     /// The dialect is known: heartbeats come this often, or as the server was told instead.
-    pub(super) fn heartbeats_every(&mut self, interval: Duration) {
+    pub(crate) fn heartbeats_every(&mut self, interval: Duration) {
         let known = &mut self.application.interval;
         *known = Some(known.map_or(interval, |known| known.min(interval)));
     }
 
     /// So many have come on this plane by `now`, told of or not.
-    pub(super) fn arrived(&mut self, plane: Plane, count: u64, now: Instant) {
+    pub(crate) fn arrived(&mut self, plane: Plane, count: u64, now: Instant) {
         self.plane(plane).arrived(count, now);
     }
 
     /// What became of the next one of this plane. It has arrived before.
-    pub(super) fn settled(&mut self, plane: Plane, answer: Answer, now: Instant) {
+    pub(crate) fn settled(&mut self, plane: Plane, answer: Answer, now: Instant) {
         self.plane(plane).settled(answer, now);
     }
 
     /// How many came and are neither answered nor left unanswered yet.
-    pub(super) fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         [&self.transport, &self.application].map(|plane| plane.arrived.saturating_sub(plane.settled)).into_iter().sum()
     }
 
     /// Whether a heartbeat or ping was left unanswered for its interval at `now`.
-    pub(super) fn left_unanswered(&self, now: Instant) -> bool {
+    pub(crate) fn left_unanswered(&self, now: Instant) -> bool {
         self.transport.left_unanswered(now) || self.application.left_unanswered(now)
     }
 
@@ -130,7 +130,7 @@ fn lasts(since: Instant, now: Instant, interval: Duration) -> bool {
 }
 
 /// The exit status that a connection's end asks for.
-pub(super) fn exit(ending: &Ending, left_unanswered: bool) -> Exit {
+pub(crate) fn exit(ending: &Ending, left_unanswered: bool) -> Exit {
     if let Some(verdict) = &ending.verdict {
         return of_verdict(verdict.kind);
     }
