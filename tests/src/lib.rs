@@ -11,6 +11,8 @@ pub mod net;
 pub mod peers;
 pub mod raw;
 pub mod serving;
+#[cfg(target_os = "linux")]
+pub mod stress;
 pub mod tls;
 pub mod trace;
 pub mod world;

@@ -11,6 +11,7 @@ mod log;
 mod process;
 mod stage;
 
+pub(crate) use command::wsbeat;
 pub use command::{Outcome, Running, Served};
 pub use install::{Generation, Program};
 pub use log::{Event, Log, Span, Tolerance};

@@ -134,7 +134,7 @@ impl Connection {
         let now = self.present(now, out);
         match table::rule(self.phase, &Input::Tick) {
             Rule::Judge => self.judge(policy, beats, now, lateness, out),
-            Rule::HandshakeDue if now.at >= self.ends_at => self.abort(VerdictKind::Handshake, now, out),
+            Rule::HandshakeDue if now.at >= self.ends_at => self.handshake_due(policy, now, lateness, out),
             Rule::CloseDue if now.at >= self.ends_at => self.abort(VerdictKind::CloseTimeout, now, out),
             _ => {}
         }

@@ -9,7 +9,7 @@ use wsbeat_core::connection::Phase;
 use wsbeat_core::dialect::{Dialect, Encoder, Message};
 use wsbeat_core::event::{Action, ConnId, Fault, Input, Note, Plane, Token, Verdict, VerdictKind};
 use wsbeat_core::hub::{Hub, HubSink, Next, PolicyId};
-use wsbeat_core::policy::{Policy, Timing};
+use wsbeat_core::policy::{Policy, STALL_AFTER_MAX, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::clock::Clock;
@@ -354,17 +354,22 @@ impl World {
 
     /// Faults messages that are not whole in time. Returns when to come again.
     pub(super) fn expire_assembly(&mut self) -> Instant {
+        let (now, limit) = (self.now.at, Span::from(self.limits.assembly));
         while let Some(Reverse((due, id))) = self.assembling.peek().copied() {
-            if due > self.now.at {
+            if due > now {
                 return due;
             }
             self.assembling.pop();
             let Some(slot) = self.slot(id) else { continue };
             slot.assembly_armed = false;
-            let Some(since) = slot.busy.as_ref().and_then(|b| b.partial.as_ref()).map(|p| p.since) else {
-                continue;
-            };
-            if since.after(self.limits.assembly.into()) <= self.now.at {
+            let is_unread = slot.unread;
+            let Some(partial) = slot.busy.as_mut().and_then(|b| b.partial.as_mut()) else { continue };
+            // As the core has it (R5, R11): what came while the host stalled, or is still unread, could not be seen.
+            if is_unread || now.since(due) > limit.min(STALL_AFTER_MAX) {
+                partial.since = now;
+            }
+            let since = partial.since;
+            if since.after(limit) <= now {
                 self.input(id, Input::Fault(Fault::Assembly));
             } else {
                 self.arm_assembly(id, since);
