@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::peer::{Flood, Heard, Peer, Role};
 use super::process::{Server, Weight};
-use super::{LATE, MUTE_MAX, PERIOD, Report, Stress};
+use super::{LATE, MUTE_MAX, MUTE_MIN, PERIOD, Report, Stress};
 
 /// How many connections are begun in a second while the fleet gathers.
 const RAMP_PER_S: usize = 2_000;
@@ -287,6 +287,7 @@ impl Fleet<'_> {
             (Role::Mute, Some(opened)) => {
                 self.report.mute_closed += 1;
                 self.report.mute_miscoded += u64::from(code != Some(4408));
+                self.report.mute_early += u64::from(now - opened < MUTE_MIN);
                 let late = now.saturating_duration_since(self.mute_deadline(opened));
                 self.report.mute_late_max = self.report.mute_late_max.max(late);
             }

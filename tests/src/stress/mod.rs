@@ -53,8 +53,10 @@ impl Default for Stress {
 
 /// The period of the server's heartbeats.
 const PERIOD: Duration = Duration::from_secs(5);
-/// A mute peer is closed at its third beat (SPEC §5).
+/// A mute peer is closed at its third beat (SPEC §5), the first of which comes within a period.
 const MUTE_MAX: Duration = Duration::from_secs(15);
+/// Two beats may stay unanswered for a period each, less the tenth that the rules allow; a handshake takes a moment to be seen.
+const MUTE_MIN: Duration = Duration::from_millis(9_400);
 /// How late those who answer late do it. The rules bear just under two periods, counted from the beat.
 const LATE: Duration = Duration::from_secs(4);
 

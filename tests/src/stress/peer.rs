@@ -160,16 +160,19 @@ impl Peer {
         if self.opened.is_some() && !self.role.reads() {
             return;
         }
-        loop {
+        let is_over = loop {
             match self.stream.read(space) {
-                Ok(0) => return heard.push(Heard::Over),
+                Ok(0) => break true,
                 Ok(n) => self.received.extend_from_slice(&space[..n]),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break false,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return heard.push(Heard::Over),
+                Err(_) => break true,
             }
-        }
+        };
         let used = self.parse(heard);
+        if is_over {
+            heard.push(Heard::Over);
+        }
         self.received.drain(..used);
         if self.received.is_empty() {
             self.received = Vec::new();

@@ -19,6 +19,8 @@ pub struct Report {
     pub mute_closed: u64,
     /// Of these, those that got another code than 4408, or none.
     pub mute_miscoded: u64,
+    /// Of these, those that were closed before two heartbeats had stood unanswered for their period.
+    pub mute_early: u64,
     /// How much later than its third beat a mute peer was closed: the worst.
     pub mute_late_max: Duration,
     /// Closes of those that flood, by code (0: none came).
@@ -89,6 +91,7 @@ impl Report {
             (self.refused == 0, format!("{} handshakes came to nothing", self.refused)),
             (self.mute_closed > 0, "no mute peer was closed".to_owned()),
             (self.mute_miscoded == 0, format!("{} mute peers did not get 4408", self.mute_miscoded)),
+            (self.mute_early == 0, format!("{} mute peers were closed too early", self.mute_early)),
             (self.mute_late_max <= stress.slack, format!("a mute peer was closed {:?} late", self.mute_late_max)),
             (!grown(full, last), format!("memory grew from {full} to {last} KiB")),
             (!grown(tenths.0, tenths.1), format!("memory grew over time: {:?} KiB", self.tenths)),
@@ -108,8 +111,8 @@ impl fmt::Display for Report {
         writeln!(f, "opened {}, refused {}, healthy closed {}", self.opened, self.refused, self.healthy_closed)?;
         writeln!(
             f,
-            "mute closed {}, of them not with 4408 {}, the latest {:?} late",
-            self.mute_closed, self.mute_miscoded, self.mute_late_max
+            "mute closed {}, of them not with 4408 {}, too early {}, the latest {:?} late",
+            self.mute_closed, self.mute_miscoded, self.mute_early, self.mute_late_max
         )?;
         writeln!(f, "floods closed, by code: {:?}", self.flood_closes)?;
         let [median, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|share| self.delay_ms(share));
