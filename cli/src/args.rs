@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use crate::cmd::{check_config, completions, connect, dialects, man, ping, replay, serve, simulate};
+use crate::cmd::{advise, check_config, completions, connect, dialects, man, ping, replay, serve, simulate};
 
 /// Keeps WebSocket connections honest: serve, connect and watch heartbeats, and learn why a peer was given up
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ pub(crate) enum Command {
     Serve(Box<serve::ServeArgs>),
     Connect(Box<connect::ConnectArgs>),
     Ping(Box<ping::PingArgs>),
+    Advise(advise::AdviseArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Replay(replay::ReplayArgs),
     Dialects(dialects::DialectsArgs),
@@ -57,6 +58,17 @@ pub(crate) struct Common {
     pub(crate) color: ColorChoice,
 }
 
+impl Common {
+    /// Whether to use colours for a stream that `is_terminal` or not (https://no-color.org).
+    pub(crate) fn wants_colour(&self, is_terminal: bool) -> bool {
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+}
+
 /// The form of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
@@ -77,4 +89,17 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_unless_asked_for_or_against() {
+        let wants = |choice: &str, is_terminal| Cli::parse_from(["wsbeat", "--color", choice, "dialects"]).common.wants_colour(is_terminal);
+        assert!(wants("always", false) && !wants("never", true) && !wants("auto", false));
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        assert_eq!(wants("auto", true), !no_color);
+    }
 }

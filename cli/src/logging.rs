@@ -5,14 +5,14 @@
 //! dropped and counted in the next line that does.
 
 mod bridge;
+mod screen;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use clap::ColorChoice;
 use jiff::{Timestamp, Zoned};
 
 use crate::args::{Common, LogFormat};
@@ -69,8 +69,19 @@ fn threshold(common: &Common) -> Option<Level> {
 pub(crate) struct Logger {
     threshold: Option<Level>,
     form: Form,
-    queue: SyncSender<Option<String>>,
+    queue: SyncSender<Item>,
     dropped: Arc<AtomicU64>,
+}
+
+/// What the writer is given.
+#[derive(Debug)]
+enum Item {
+    /// A whole line.
+    Line(String),
+    /// What stands below all lines from now on, on a terminal.
+    Status(String),
+    /// Nothing more comes.
+    End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +93,7 @@ enum Form {
 
 impl Form {
     fn of(common: &Common) -> Self {
-        let wanted = match common.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::stderr().is_terminal(),
-        };
-        match (common.log_format, wanted) {
+        match (common.log_format, common.wants_colour(io::stderr().is_terminal())) {
             (LogFormat::Json, _) => Form::Json,
             (LogFormat::Text, true) => Form::Coloured,
             (LogFormat::Text, false) => Form::Plain,
@@ -114,7 +120,7 @@ impl Logger {
     pub(crate) fn start(common: &Common) -> (Self, Guard) {
         let (queue, lines) = sync_channel(QUEUE_LINES_MAX);
         let logger = Logger { threshold: threshold(common), form: Form::of(common), queue, dropped: Arc::default() };
-        let thread = std::thread::Builder::new().name("wsbeat-log".into()).spawn(move || write_all(&lines, io::stderr()));
+        let thread = std::thread::Builder::new().name("wsbeat-log".into()).spawn(move || screen::write_all(&lines, io::stderr()));
         (logger, Guard(thread.ok()))
     }
 
@@ -133,14 +139,14 @@ impl Logger {
         if dropped > 0 {
             let message = format!("{dropped} log lines dropped: standard error is slow");
             let line = self.line(Level::Warn, &message, &Object::default().with("dropped", dropped));
-            if self.queue.try_send(Some(line)).is_err() {
+            if self.queue.try_send(Item::Line(line)).is_err() {
                 self.dropped.fetch_add(dropped, Ordering::Relaxed);
             }
         }
     }
 
     fn queue_line(&self, line: String) {
-        if self.queue.try_send(Some(line)).is_err() {
+        if self.queue.try_send(Item::Line(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -154,10 +160,28 @@ impl Logger {
         }
     }
 
+    /// Whether somebody sits in front of it who can be shown what changes: standard error is a terminal that can move its
+    /// cursor, and lines are for people.
+    pub(crate) fn has_reader(&self) -> bool {
+        let can_move = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        self.form != Form::Json && self.enabled(Level::Warn) && can_move && io::stderr().is_terminal()
+    }
+
+    /// Shows `text`, which has no line break, below all lines from now on. What stood there before is gone. Only where it
+    /// [has a reader](Logger::has_reader).
+    pub(crate) fn status(&self, text: &str) {
+        let shown = match self.form {
+            Form::Coloured => format!("\u{1b}[2m{text}\u{1b}[0m"),
+            Form::Plain | Form::Json => text.to_owned(),
+        };
+        // One that finds no place is not missed: the next one comes soon.
+        let _ = self.queue.try_send(Item::Status(shown));
+    }
+
     /// Ends the log: what was logged before is written, nothing after it is.
     pub(crate) fn close(&self) {
         // The writer is gone already.
-        let _ = self.queue.send(None);
+        let _ = self.queue.send(Item::End);
     }
 
     /// Says why the command cannot go on. Unlike other lines these carry no time: they belong to the person who typed.
@@ -171,7 +195,7 @@ impl Logger {
             Form::Coloured => format!("{}error:\u{1b}[0m {message}\n", Level::Error.paint()),
         };
         // Nobody is left to be told of a log that cannot be written.
-        let _ = self.queue.send(Some(line));
+        let _ = self.queue.send(Item::Line(line));
     }
 }
 
@@ -184,16 +208,10 @@ fn json_line(level: Level, at: Timestamp, message: &str, facts: &Object) -> Stri
     format!("{}\n", head.and(facts))
 }
 
-fn write_all(lines: &Receiver<Option<String>>, mut writer: impl Write) {
-    while let Ok(Some(line)) = lines.recv() {
-        if writer.write_all(line.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::ColorChoice;
+
     use super::*;
 
     fn common(quiet: u8, verbose: u8) -> Common {
@@ -223,6 +241,6 @@ mod tests {
             logger.log(Level::Warn, &n.to_string(), Object::default);
         }
         assert_eq!(logger.dropped.load(Ordering::Relaxed), 2);
-        assert!(lines.recv().unwrap().unwrap().ends_with(" 0\n"));
+        assert!(matches!(lines.recv(), Ok(Item::Line(line)) if line.ends_with(" 0\n")));
     }
 }

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         }
     };
     let (log, guard) = Logger::start(&cli.common);
-    let mut out = Out::stdout(cli.common.format);
+    let mut out = Out::stdout(&cli.common);
     let exit = run(cli.command, &mut out, &log).unwrap_or_else(|failure| {
         failure.messages.iter().for_each(|message| log.fail(message));
         failure.exit
@@ -50,6 +50,7 @@ fn run(command: Command, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
         Command::Serve(args) => cmd::serve::run(*args, out, log),
         Command::Connect(args) => cmd::connect::run(*args, out, log),
         Command::Ping(args) => cmd::ping::run(*args, out, log),
+        Command::Advise(args) => cmd::advise::run(&args, out),
         Command::Simulate(args) => cmd::simulate::run(&args, out),
         Command::Replay(args) => cmd::replay::run(&args, out),
         Command::Dialects(args) => cmd::dialects::run(args, out),

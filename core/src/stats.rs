@@ -39,6 +39,15 @@ impl Stats {
         }
     }
 
+    /// Adds what another counted.
+    pub fn merge(&mut self, other: &Stats) {
+        for (n, more) in self.counts.iter_mut().zip(&other.counts) {
+            *n = n.saturating_add(*more);
+        }
+        self.transport.merge(&other.transport);
+        self.application.merge(&other.application);
+    }
+
     /// Records a round trip of a plane.
     pub const fn record(&mut self, plane: Plane, rtt: Span) {
         match plane {
@@ -76,6 +85,14 @@ impl Histogram {
         let n = &mut self.buckets[bucket_of(span)];
         *n = n.saturating_add(1);
         self.sum = self.sum.plus(span);
+    }
+
+    /// Adds the spans of another.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (n, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *n = n.saturating_add(*more);
+        }
+        self.sum = self.sum.plus(other.sum);
     }
 
     /// How many spans were counted.
@@ -175,6 +192,19 @@ mod tests {
         assert_eq!((histogram.count(), histogram.sum()), (1_000, Span::from_millis(500_500)));
         assert_eq!(histogram.quantile(0), histogram.quantile(1));
         assert_eq!(histogram.quantile(2_000), histogram.quantile(1_000));
+    }
+
+    #[test]
+    fn what_two_counted_adds_up() {
+        let (mut one, mut two) = (Stats::default(), Stats::default());
+        for (stats, ms) in [(&mut one, 1), (&mut two, 1), (&mut two, 7)] {
+            stats.add(Counter::PongsMatched);
+            stats.record(Plane::Transport, Span::from_millis(ms));
+        }
+        one.merge(&two);
+        assert_eq!((one.get(Counter::PongsMatched), one.get(Counter::PongsStale)), (3, 0));
+        assert_eq!((one.rtt(Plane::Transport).count(), one.rtt(Plane::Transport).sum()), (3, Span::from_millis(9)));
+        assert_eq!(one.rtt(Plane::Application).count(), 0);
     }
 
     #[test]

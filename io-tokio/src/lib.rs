@@ -1,6 +1,8 @@
 //! The shells of wsbeat on tokio.
 #![forbid(unsafe_code)]
 
+#[cfg(all(unix, feature = "admin"))]
+pub mod admin;
 pub mod client;
 pub mod clock;
 pub mod heartbeat;

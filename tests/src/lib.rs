@@ -5,6 +5,7 @@ pub mod counting;
 pub mod drive;
 pub mod exhaustive;
 pub mod fuzz;
+pub mod http;
 pub mod hub_model;
 pub mod model;
 pub mod net;

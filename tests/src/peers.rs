@@ -4,6 +4,7 @@
 //! the rules. What a peer needs is installed once into a cache folder (`peers/install.rs`); where Python or Node is missing
 //! the test says so and is skipped, unless `WSBEAT_INTEROP=require` makes that a failure.
 
+mod browser;
 mod command;
 mod install;
 mod lag;
@@ -11,6 +12,7 @@ mod log;
 mod process;
 mod stage;
 
+pub use browser::browse;
 pub(crate) use command::wsbeat;
 pub use command::{Outcome, Running, Served};
 pub use install::{Generation, Program};

@@ -2,9 +2,11 @@
 
 mod data;
 mod input;
+mod record;
 mod session;
 mod show;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -80,6 +82,11 @@ pub(crate) struct ConnectArgs {
     max_message: u32,
     #[command(flatten)]
     way: Way,
+
+    /// Record every input and decision in a file that wsbeat replay reads; what is in it is replaced. Connections after the
+    /// first have FILE.2, FILE.3 and so on
+    #[arg(long, value_name = "FILE", help_heading = HEARTBEATS, value_hint = ValueHint::FilePath)]
+    record: Option<PathBuf>,
 }
 
 const HEARTBEATS: &str = "Heartbeats";
@@ -122,7 +129,12 @@ fn json(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn run(args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
-    let client = client(&args)?;
+    let mut client = client(&args)?;
+    let mut records = None;
+    if let Some(path) = &args.record {
+        let (next, files) = record::start(path, log)?;
+        (client, records) = (client.record(next), Some(files));
+    }
     log.take_library_logs();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -132,6 +144,9 @@ pub(crate) fn run(args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit
     let exit = runtime.block_on(session.run());
     // A name that is still being looked up is not waited for.
     runtime.shutdown_background();
+    if let Some(files) = records {
+        files.finish();
+    }
     exit
 }
 

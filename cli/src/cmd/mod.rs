@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub(crate) mod advise;
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod connect;

@@ -1,11 +1,13 @@
 //! `wsbeat serve`.
 
+mod admin;
 mod handler;
 mod limit;
 mod lines;
 mod live;
 mod reload;
 mod running;
+mod status;
 mod supervisor;
 mod terminal;
 
@@ -121,6 +123,16 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DUR", help_heading = LIMITS)]
     handshake_timeout: Option<String>,
 
+    /// The address of metrics, health, the API and the live page; any but loopback needs a token [default: none]
+    #[arg(long, value_name = "ADDR", help_heading = ADMIN)]
+    admin: Option<String>,
+    /// What requests to it must bring as Authorization: Bearer TOKEN (better kept out of the list of processes: WSBEAT_ADMIN_TOKEN)
+    #[arg(long, value_name = "TOKEN", help_heading = ADMIN)]
+    admin_token: Option<String>,
+    /// A name by which it may be asked for, besides IP addresses and localhost; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = ADMIN)]
+    admin_host: Vec<String>,
+
     /// Where chance comes from: phases, jitter, the order of a drain [default: 0]
     #[arg(long, value_name = "N", help_heading = SETTINGS)]
     seed: Option<String>,
@@ -145,6 +157,7 @@ const HEARTBEATS: &str = "Heartbeats";
 const PINGS: &str = "Pings";
 const ENDS: &str = "Ends";
 const LIMITS: &str = "Limits";
+const ADMIN: &str = "Admin";
 const SETTINGS: &str = "Settings";
 
 const EXAMPLES: &str = "Examples:
@@ -195,6 +208,9 @@ impl ServeArgs {
             ("handshake_timeout", one(&self.handshake_timeout)),
             ("seed", one(&self.seed)),
             ("record", one(&self.record)),
+            ("admin", one(&self.admin)),
+            ("admin_token", one(&self.admin_token)),
+            ("admin_host", self.admin_host.clone()),
         ]
     }
 

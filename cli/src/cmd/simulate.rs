@@ -18,7 +18,9 @@ use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::output::Out;
 use print::{Events, Tracer};
-use wishes::{FaultWish, FreezeWish, LatencyWish, Wishes};
+use wishes::{FaultWish, FreezeWish, Wishes};
+
+pub(crate) use wishes::{LatencyWish, latency, share_ppm};
 
 /// Run connections, peers and their network in virtual time around the real rules, and check the laws
 ///

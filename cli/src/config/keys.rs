@@ -49,7 +49,7 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 21] = [
+pub(super) const SERVER: [Key; 27] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
@@ -71,7 +71,16 @@ pub(super) const SERVER: [Key; 21] = [
     Key::process("seed"),
     Key::process("log_lines_per_s"),
     Key::one("record"),
+    Key::process("admin"),
+    Key::process("admin_token"),
+    Key { shape: Shape::List, ..Key::process("admin_host") },
+    Key::process("admin_max_connections"),
+    Key::process("admin_max_streams"),
+    Key::process("admin_timeout"),
 ];
+
+/// A key whose value is not shown.
+pub(super) const SECRET: &str = "admin_token";
 
 /// Every key.
 pub(super) fn all() -> impl Iterator<Item = Key> {

@@ -4,6 +4,7 @@
 //! themselves. Every layer says the same thing, a key and its text; only the text that stands in the highest layer is read, once.
 //! So a value means the same wherever it is written, and every error can say where it came from.
 
+mod admin;
 mod file;
 mod keys;
 mod listeners;

@@ -6,7 +6,7 @@ use wsbeat_tokio::server::ServerConfig;
 
 use super::listeners::Table;
 use super::read::{DIALECT, LOG_LINES_PER_S, ListenerConfig, OnMessage, ServeConfig};
-use super::{Layer, Settings, keys, value};
+use super::{Layer, Settings, admin, keys, value};
 use crate::exit::Failure;
 use crate::json::Object;
 use crate::output::Out;
@@ -93,6 +93,9 @@ fn left(row: &Row) -> String {
 
 fn row(key: keys::Key, settings: &Settings, config: &ListenerConfig) -> Row {
     if let Some(setting) = settings.get(key.name) {
+        if key.name == keys::SECRET {
+            return Row { key: key.name, value: None, origin: format!("{}, not shown", setting.origin) };
+        }
         return Row { key: key.name, value: Value::of(setting.values.clone(), key), origin: setting.origin.to_string() };
     }
     if PolicyConfig::KEYS.contains(&key.name) {
@@ -143,7 +146,7 @@ fn server_default(key: &str) -> Option<Vec<String>> {
         "drain" => one(value::duration_text(drain)),
         "seed" => one(seed.to_string()),
         "log_lines_per_s" => one(LOG_LINES_PER_S.to_string()),
-        _ => None,
+        _ => admin::default(key),
     }
 }
 

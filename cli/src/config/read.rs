@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::{Policy, PolicyConfig};
+use wsbeat_tokio::admin::AdminConfig;
 use wsbeat_tokio::server::{BindError, OriginPattern, Origins, ServerConfig, ServerLimits, TlsConfig};
 
 use super::listeners::{self, ONLY, Table};
-use super::{ConfigError, Layer, Origin, Settings, file, keys, value};
+use super::{ConfigError, Layer, Origin, Settings, admin, file, keys, value};
 use crate::exit::Failure;
 
 /// The dialect of a server that was asked for nothing.
@@ -49,6 +50,8 @@ pub(crate) struct ServeConfig {
     pub(crate) listeners: Vec<ListenerConfig>,
     /// How many lines about verdicts are logged in a second at most, and as many about the rest; 0 for all.
     pub(crate) log_lines_per_s: u32,
+    /// The admin address.
+    pub(crate) admin: Option<AdminConfig>,
 }
 
 /// A listener as it was asked for, checked: a server of its own in the same process.
@@ -107,6 +110,7 @@ pub(super) fn read(layer: &Layer) -> Result<ServeConfig, Vec<ConfigError>> {
     let mut errors = listeners::check(layer);
     let mut reader = Reader::new(&layer.settings);
     let log_lines_per_s = reader.one("log_lines_per_s", value::count).unwrap_or(LOG_LINES_PER_S);
+    let admin = admin::read(&mut reader);
     errors.append(&mut reader.errors);
     let mut all = Vec::new();
     for (number, table) in (0..).zip(listeners::all(layer)) {
@@ -115,7 +119,7 @@ pub(super) fn read(layer: &Layer) -> Result<ServeConfig, Vec<ConfigError>> {
             Err(wrong) => errors.extend(wrong),
         }
     }
-    if errors.is_empty() { Ok(ServeConfig { listeners: all, log_lines_per_s }) } else { Err(errors) }
+    if errors.is_empty() { Ok(ServeConfig { listeners: all, log_lines_per_s, admin }) } else { Err(errors) }
 }
 
 /// Reads the settings of listener `number`.
@@ -170,9 +174,9 @@ impl Settings {
     }
 }
 
-struct Reader<'a> {
-    settings: &'a Settings,
-    errors: Vec<ConfigError>,
+pub(super) struct Reader<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) errors: Vec<ConfigError>,
 }
 
 impl<'a> Reader<'a> {
@@ -258,13 +262,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of a key, where it is set and right.
-    fn one<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn one<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = self.settings.get(key)?.values.first()?;
         parse(text).map_err(|problem| self.wrong(key, text, &problem)).ok()
     }
 
     /// The values of a key that takes a list, where it is set and all of it right.
-    fn list<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let texts = &self.settings.get(key)?.values;
         texts.iter().map(|text| parse(text).map_err(|problem| self.wrong(key, text, &problem)).ok()).collect()
     }
@@ -323,7 +327,7 @@ fn record(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
 
-fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
+pub(super) fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
     text.parse().map_err(|_| "an address is an IP and a port, such as 127.0.0.1:8888, [::1]:8888 or 0.0.0.0:0".into())
 }
 

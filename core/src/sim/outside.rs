@@ -225,6 +225,7 @@ impl<'a> Outside<'a> {
             seed: self.plan.seed,
             connections: self.clients.len(),
             length: self.plan.ends.since(Instant::ZERO),
+            storm: self.plan.storm_ends.since(Instant::ZERO),
             opened: self.opened,
             open_at_end,
             inputs: self.inputs,

@@ -19,6 +19,8 @@ pub struct Report {
     pub connections: u32,
     /// How long it was, in virtual time.
     pub length: Span,
+    /// For how much of it faults could strike: until the calm.
+    pub storm: Span,
     /// How many connections were opened, reconnections included.
     pub opened: u64,
     /// How many were open at the end.

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wsbeat_core::dialect::Role;
 
+use super::recording::Recording;
 use super::request::{Scheme, Target, check_response, chosen_subprotocol, upgrade_error};
 use super::transport::{Secured, Transport};
 use super::{Client, ConnectError, Connection, Limits, Stage};
@@ -76,7 +77,11 @@ impl Client {
         if let Some(gate) = &gate {
             gate.watch();
         }
-        let heartbeat = self.builder().meter(meter).seed(seed).clock(clock).gate(gate).build(stream)?;
+        let builder = self.builder().meter(meter).seed(seed).clock(clock).gate(gate);
+        let heartbeat = match self.recording.as_ref().and_then(Recording::next) {
+            Some(tap) => builder.build_recorded(stream, tap)?,
+            None => builder.build(stream)?,
+        };
         let mut connection =
             Connection { heartbeat, peer, upgraded_in: clock.now().at.since(begun).into(), subprotocol: chosen_subprotocol(&response) };
         self.subscribe_over(&mut connection).await?;

@@ -19,13 +19,14 @@ mod error;
 #[cfg(feature = "tls")]
 mod pinned;
 mod reconnect;
+mod recording;
 mod request;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
 
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
+use std::ops::{ControlFlow, Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub use backoff::{Attempts, Backoff, Decision, Why};
 pub use error::{ConnectError, Stage};
 pub use reconnect::{ClientEvent, QueueFull, Reconnecting};
 pub use transport::Transport;
+
+use recording::Recording;
 
 use crate::clock::Clock;
 use crate::heartbeat::{AnswerFaults, DialectChoice, Heartbeat};
@@ -87,6 +90,7 @@ pub struct Client {
     faults: AnswerFaults,
     seed: Option<u64>,
     clock: Option<Clock>,
+    recording: Option<Recording>,
 }
 
 impl Client {
@@ -105,6 +109,7 @@ impl Client {
             faults: AnswerFaults::default(),
             seed: None,
             clock: None,
+            recording: None,
         }
     }
 
@@ -175,6 +180,18 @@ impl Client {
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Records a [trace](wsbeat_core::trace) of every connection: `next` is asked once for each that was upgraded, and gives
+    /// what takes its lines, as [`Builder::build_recorded`](crate::heartbeat::Builder::build_recorded) says, or `None` to
+    /// record nothing of it; default no record.
+    #[must_use]
+    pub fn record<T>(mut self, next: impl FnMut() -> Option<T> + Send + 'static) -> Self
+    where
+        T: FnMut(&str) -> ControlFlow<()> + Send + 'static,
+    {
+        self.recording = Some(Recording::new(next));
         self
     }
 

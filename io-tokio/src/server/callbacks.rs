@@ -55,6 +55,10 @@ impl<H: Handler> Driver<H> {
         }
         self.world.shared.stats.ended.add(1);
         let (peer, end) = (slot.peer(), std::mem::take(slot.end()));
+        if slot.stage == Stage::Open {
+            // Without a close frame: dropped, or lost.
+            self.world.counted.cut(end.verdict.as_ref());
+        }
         // The descriptor is given back before the handler takes its time.
         drop(slot);
         self.call_with(id, peer, "close", |handler, ctx| handler.close(ctx, &end));

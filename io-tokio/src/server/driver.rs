@@ -18,6 +18,7 @@ use super::error::BindError;
 use super::handle::{Command, Handle, Shared};
 use super::handler::Handler;
 use super::linger::Linger;
+use super::look::List;
 use super::origin::Origins;
 use super::tls::TlsConfig;
 use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
@@ -49,6 +50,8 @@ pub(super) struct Driver<H> {
     pub(super) reads_until: Instant,
     /// Commands that were taken and not done yet.
     pub(super) commands: VecDeque<Command>,
+    /// Lists of all connections that are being made.
+    pub(super) lists: VecDeque<Box<List>>,
     pub(super) acceptor: Acceptor,
     pub(super) linger: Linger,
     pub(super) drain: Option<Drain>,
@@ -85,6 +88,7 @@ impl<H: Handler> Driver<H> {
             events: Some(Events::with_capacity(EVENTS)),
             reads_until: Instant::ZERO,
             commands: VecDeque::new(),
+            lists: VecDeque::new(),
             acceptor,
             linger: Linger::new(LINGER_TOKENS, limits.discard_bytes_max),
             drain: None,

@@ -14,7 +14,9 @@ use wsbeat_core::stats::Stats;
 
 use super::control::{CloseReason, PingPayload};
 use super::error::HandleError;
+use super::figures::Figures;
 use super::frame;
+use super::look::Look;
 use super::stats::ServerStats;
 use super::tls::TlsConfig;
 
@@ -27,7 +29,8 @@ pub(super) enum Command {
     Close(ConnId, CloseReason),
     Policy(Box<Policy>),
     Tls(TlsConfig),
-    Stats(oneshot::Sender<Box<Stats>>),
+    Figures(oneshot::Sender<Box<Figures>>),
+    Look(Look),
 }
 
 /// How far the end of the server has come.
@@ -92,6 +95,14 @@ impl Shared {
         mark != 0 && mark == id.generation.wrapping_add(1)
     }
 
+    /// The open connection of this number.
+    pub(super) fn find(&self, number: u64) -> Option<ConnId> {
+        let generation = u32::try_from(number.checked_sub(1)?).ok()?;
+        let mark = generation.wrapping_add(1);
+        let index = self.live.iter().position(|slot| mark != 0 && slot.load(Ordering::Acquire) == mark)?;
+        Some(ConnId { index: u32::try_from(index).ok()?, generation })
+    }
+
     fn wake(&self) {
         if self.is_woken.swap(true, Ordering::AcqRel) {
             return;
@@ -124,7 +135,7 @@ impl Shared {
         commands.clear();
     }
 
-    fn push(&self, command: Command) -> Result<(), HandleError> {
+    pub(super) fn push(&self, command: Command) -> Result<(), HandleError> {
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if self.stop() == Stop::Stopped {
             return Err(HandleError::Stopped);
@@ -215,14 +226,22 @@ impl Handle {
         self.shared.push(Command::Tls(tls))
     }
 
+    /// What the core counted, how connections ended, and how late the driver's timer was.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub async fn figures(&self) -> Result<Box<Figures>, HandleError> {
+        let (sender, receiver) = oneshot::channel();
+        self.shared.push(Command::Figures(sender))?;
+        receiver.await.map_err(|_| HandleError::Stopped)
+    }
+
     /// What the core counted: pings, answers and the histograms of their round trips.
     ///
     /// # Errors
     /// The queue is full, or the server has ended.
     pub async fn heartbeat_stats(&self) -> Result<Box<Stats>, HandleError> {
-        let (sender, receiver) = oneshot::channel();
-        self.shared.push(Command::Stats(sender))?;
-        receiver.await.map_err(|_| HandleError::Stopped)
+        Ok(Box::new(self.figures().await?.heartbeats))
     }
 
     /// How many connections are open.
@@ -246,9 +265,15 @@ impl Handle {
     /// Ends the server in order: accepts no more, closes every connection with 1001, spread over half of the drain time, and
     /// returns from [`Server::run`](super::Server::run) when all have ended or the time is up. Asked for a second time, it ends now.
     pub fn drain(&self) {
-        if !self.shared.stop_from(Stop::Running, Stop::Draining) {
+        if !self.start_drain() {
             self.shutdown();
         }
+    }
+
+    /// Begins to [`drain`](Handle::drain) unless it was asked for before. Returns whether it began now; asked for again, it
+    /// does nothing.
+    pub fn start_drain(&self) -> bool {
+        self.shared.stop_from(Stop::Running, Stop::Draining)
     }
 
     /// Ends the server now: every connection is dropped.

@@ -18,7 +18,7 @@ pub(super) fn upgrade(accept: &str, subprotocol: Option<&str>, out: &mut Vec<u8>
 /// The page.
 pub(super) fn page(html: &str) -> String {
     let security = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-        connect-src 'self'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n";
+        connect-src 'self'; img-src data:; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n";
     complete("200 OK", "text/html; charset=utf-8", security, html)
 }
 

@@ -76,7 +76,7 @@ impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
         self.world.shared.looks();
         self.world.tick_clock();
-        let mut again = self.commands();
+        let mut again = self.commands() | self.look_on();
         self.inbound()?;
         again |= self.accept();
         let due = self.expire();
@@ -93,6 +93,7 @@ impl<H: Handler> Driver<H> {
             Next::At(at) => at,
             Next::Again | Next::Idle => Instant::NEVER,
         };
+        self.world.counted.timer_lag.promise(next);
         Ok(Wait::Until(next.min(due).min(self.drain_due()).min(self.accept_due())))
     }
 
@@ -282,7 +283,8 @@ impl<H: Handler> Driver<H> {
             Command::Policy(policy) => self.world.set_policy(*policy),
             Command::Tls(tls) => self.tls = Some(tls),
             // Whoever asked may have gone.
-            Command::Stats(asker) => drop(asker.send(Box::new(self.world.hub.stats().clone()))),
+            Command::Figures(asker) => drop(asker.send(Box::new(self.world.counted.figures(self.world.hub.stats())))),
+            Command::Look(look) => self.look(look),
         }
     }
 

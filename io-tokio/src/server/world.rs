@@ -17,6 +17,7 @@ use super::config::ServerLimits;
 use super::control::{CloseReason, PingPayload};
 use super::emit::Cork;
 use super::error::SendError;
+use super::figures::Counted;
 use super::frame;
 use super::handle::{Handle, Live, Shared};
 use super::output::Kind;
@@ -52,6 +53,7 @@ pub(super) struct World {
     pub(super) unread: VecDeque<ConnId>,
     /// When messages that are under way must be whole.
     assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    pub(super) counted: Counted,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -112,6 +114,7 @@ impl World {
             cork: Cork::default(),
             unread: VecDeque::new(),
             assembling: BinaryHeap::new(),
+            counted: Counted::default(),
             shared,
         }
     }
@@ -179,6 +182,7 @@ impl World {
     }
 
     pub(super) fn advance(&mut self, budget: u32) -> Next {
+        self.counted.timer_lag.look(self.now.at);
         self.record_advance(budget);
         self.hub.advance(self.now, budget, &mut self.pending)
     }
@@ -261,6 +265,7 @@ impl World {
         }
         if was_open {
             self.count_closed(id);
+            self.counted.closed(&verdict);
         }
         self.events.push_back((id, Event::Verdict(verdict, queued_bytes)));
     }

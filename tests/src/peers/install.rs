@@ -165,10 +165,15 @@ fn venv_python(folder: &Path) -> PathBuf {
 }
 
 fn install_node() -> Result<Runtime, String> {
+    Ok(Runtime { interpreter: PathBuf::from("node"), node_modules: Some(install_node_modules("ws", &sources())?) })
+}
+
+/// Installs what the lock file in `manifest_dir` pins; returns the folder of modules.
+pub(super) fn install_node_modules(name: &str, manifest_dir: &Path) -> Result<PathBuf, String> {
     run(Command::new("node").arg("--version"))?;
-    let manifests = ["package.json", "package-lock.json"].map(|name| sources().join(name));
+    let manifests = ["package.json", "package-lock.json"].map(|name| manifest_dir.join(name));
     let pins = read(&manifests[0])? + &read(&manifests[1])?;
-    let folder = install_once("ws", &pins, |folder| {
+    let folder = install_once(name, &pins, |folder| {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         for manifest in &manifests {
             let copy = folder.join(manifest.file_name().unwrap_or_default());
@@ -177,7 +182,7 @@ fn install_node() -> Result<Runtime, String> {
         let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         run(Command::new("npm").args(npm).current_dir(folder)).map(drop)
     })?;
-    Ok(Runtime { interpreter: PathBuf::from("node"), node_modules: Some(folder.join("node_modules")) })
+    Ok(folder.join("node_modules"))
 }
 
 /// Runs `install` for the folder of these pins unless its stamp says that it is done; other processes wait meanwhile.

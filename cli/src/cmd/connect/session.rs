@@ -20,7 +20,7 @@ use crate::json::Object;
 use crate::logging::{Level, Logger};
 use crate::outbound::judge::{self, Answer, Asks};
 use crate::outbound::{self, ending};
-use crate::output::Out;
+use crate::output::{Out, Tone};
 
 /// How soon what gives no event of its own is looked at again: a full queue, heartbeats whose answers are delayed.
 const LOOK_AFTER: Duration = Duration::from_millis(10);
@@ -154,7 +154,7 @@ impl<'a> Session<'a> {
         self.asks = Asks::new(Instant::now());
         (self.failure, self.ending) = (None, None);
         let url = self.url.clone();
-        self.print(|| format!("connected {url}"), || Object::event("connected").with("url", &url))?;
+        self.print_toned(Tone::Dim, || format!("connected {url}"), || Object::event("connected").with("url", &url))?;
         // A dialect that was named is in force from the start; one that is found is told of by an event.
         match self.dialect().cloned() {
             Some(dialect) => self.speaks(&dialect),
@@ -169,7 +169,7 @@ impl<'a> Session<'a> {
     fn speaks(&mut self, dialect: &Dialect) -> Result<(), Failure> {
         self.asks.heartbeats_every(dialect.interval());
         let id = dialect.id();
-        self.print(|| format!("dialect={id}"), || Object::event("dialect").with("dialect", id))
+        self.print_toned(Tone::Dim, || format!("dialect={id}"), || Object::event("dialect").with("dialect", id))
     }
 
     fn heard(&mut self, event: Event) -> Result<(), Failure> {
@@ -233,7 +233,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let ask = Ask { number: self.tally.asked, plane, token, answered_in, answer };
-        self.print(|| ask.text(), || ask.json())?;
+        self.print_toned(ask.tone(), || ask.text(), || ask.json())?;
         self.count_line();
         Ok(())
     }
@@ -285,7 +285,11 @@ impl<'a> Session<'a> {
 
     /// Prints a result. A reader that went away is no reason to leave without a close.
     fn print(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Object) -> Result<(), Failure> {
-        match self.out.line(text, json).map_err(Failure::from) {
+        self.print_toned(Tone::Plain, text, json)
+    }
+
+    fn print_toned(&mut self, tone: Tone, text: impl FnOnce() -> String, json: impl FnOnce() -> Object) -> Result<(), Failure> {
+        match self.out.toned(tone, text, json).map_err(Failure::from) {
             Err(gone) if gone.exit == Exit::Done => {
                 self.out.mute();
                 if !self.closing {

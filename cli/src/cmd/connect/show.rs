@@ -8,6 +8,7 @@ use wsbeat_tokio::heartbeat::Ending;
 use crate::json::Object;
 use crate::outbound::ending;
 use crate::outbound::judge::Answer;
+use crate::output::Tone;
 
 /// What the peer asked over all connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,15 @@ fn micros(duration: Duration) -> u64 {
 }
 
 impl Ask {
+    /// Answered, left unanswered, or not to be answered at all.
+    pub(super) const fn tone(&self) -> Tone {
+        match (self.answered_in, self.answer) {
+            (Some(_), _) => Tone::Good,
+            (None, Answer::NotWanted) => Tone::Dim,
+            (None, _) => Tone::Bad,
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         let mut line = format!("#{} ping {}", self.number, self.token);
         match (self.answered_in, self.answer) {

@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
 use crate::outbound::{ending, judge};
-use crate::output::Out;
+use crate::output::{Out, Tone};
 
 /// How many pings are remembered whose answers may still come. Of pings (control frames) the connection remembers 64.
 const REMEMBERED_MAX: usize = 1_024;
@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
             late.push(asked.seq);
         }
         for seq in late {
-            self.line(|| format!("no answer yet: seq={seq}"), || Object::event("no-answer").with("seq", seq))?;
+            self.line(Tone::Bad, || format!("no answer yet: seq={seq}"), || Object::event("no-answer").with("seq", seq))?;
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ impl<'a> Session<'a> {
             format!("pong from {peer}: seq={seq} time={}.{:03} ms{late}", micros(rtt) / 1_000, micros(rtt) % 1_000)
         };
         let json = || Object::event("pong").with("seq", seq).with("rtt_us", micros(rtt)).with_some("late", is_late.then_some(true));
-        self.line(text, json)?;
+        self.line(if is_late { Tone::Doubtful } else { Tone::Good }, text, json)?;
         if self.is_over(now) {
             self.ended = Some(Ended::ByUs);
         }
@@ -280,7 +280,7 @@ impl<'a> Session<'a> {
     }
 
     /// A line of one ping's, where each gets one.
-    fn line(&mut self, text: impl FnOnce() -> String, json: impl FnOnce() -> Object) -> Result<(), Failure> {
+    fn line(&mut self, tone: Tone, text: impl FnOnce() -> String, json: impl FnOnce() -> Object) -> Result<(), Failure> {
         if !self.wishes.prints_each {
             return Ok(());
         }
@@ -289,7 +289,7 @@ impl<'a> Session<'a> {
             Some(at) => format!("[{}.{:06}] {}", at.as_secs(), at.subsec_micros(), text()),
             None => text(),
         };
-        let told = self.out.line(text, || json().with_some("at_us", at.map(micros)));
+        let told = self.out.toned(tone, text, || json().with_some("at_us", at.map(micros)));
         self.told(told)
     }
 

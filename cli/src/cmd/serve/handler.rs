@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{Note, Plane, Token, Verdict};
 use wsbeat_core::time::Span;
+use wsbeat_tokio::admin::Verdicts;
 use wsbeat_tokio::server::{Context, End, Handler, Request};
 
 use super::limit::{Class, Limit};
@@ -21,11 +22,18 @@ pub(super) struct Serving {
     listener: Option<Arc<str>>,
     limit: Arc<Limit>,
     log: Logger,
+    /// Where the admin address hears of verdicts, and under which name.
+    verdicts: Option<(Verdicts, Arc<str>)>,
 }
 
 impl Serving {
     pub(super) fn new(live: Arc<Live>, listener: Option<Arc<str>>, limit: Arc<Limit>, log: Logger) -> Self {
-        Serving { live, listener, limit, log }
+        Serving { live, listener, limit, log, verdicts: None }
+    }
+
+    /// As it is, telling `verdicts` of each verdict under the name of its listener.
+    pub(super) fn telling(self, verdicts: Verdicts, listener: &str) -> Self {
+        Serving { verdicts: Some((verdicts, listener.into())), ..self }
     }
 
     /// Logs a line of this kind, unless there were too many.
@@ -58,8 +66,15 @@ impl Handler for Serving {
     }
 
     fn verdict(&mut self, ctx: &mut Context<'_>, verdict: &Verdict, queued_bytes: usize) {
-        let level = lines::level(verdict.kind);
-        self.log(level, verdict.kind.name(), || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, self.live.profile()));
+        let (level, profile) = (lines::level(verdict.kind), self.live.profile());
+        if level == Level::Warn {
+            self.live.give_up();
+        }
+        let line = || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, profile);
+        self.log(level, verdict.kind.name(), line);
+        if let Some((verdicts, listener)) = self.verdicts.as_ref().filter(|_| lines::is_news(verdict.kind)) {
+            verdicts.push(listener, ctx.id(), ctx.peer(), verdict.kind, lines::code(verdict, profile), || line().text);
+        }
     }
 
     fn close(&mut self, ctx: &mut Context<'_>, end: &End) {

@@ -56,6 +56,12 @@ pub(super) const fn level(kind: VerdictKind) -> Level {
     }
 }
 
+/// Whether the live page tells of a verdict as it happens: of what we decided about a peer, not of peers that left or never
+/// came in, which are many and only counted.
+pub(super) const fn is_news(kind: VerdictKind) -> bool {
+    !matches!(kind, VerdictKind::PeerClosed | VerdictKind::Handshake | VerdictKind::CloseTimeout)
+}
+
 /// Whether the connection was dropped without a close frame.
 fn is_abort(verdict: &Verdict, profile: Option<Profile>) -> bool {
     let without_close = matches!(profile, Some(Profile::WsRecipe | Profile::UWebSockets | Profile::GorillaChat));
@@ -63,6 +69,11 @@ fn is_abort(verdict: &Verdict, profile: Option<Profile>) -> bool {
         VerdictKind::WriteStalled | VerdictKind::Handshake | VerdictKind::CloseTimeout => true,
         kind => kind.is_silence() && without_close && verdict.plane == Plane::Transport,
     }
+}
+
+/// The code of the close frame that a verdict sends, if it sends one with a code.
+pub(super) fn code(verdict: &Verdict, profile: Option<Profile>) -> Option<u16> {
+    verdict.code.filter(|_| !is_abort(verdict, profile))
 }
 
 /// The line that says why a peer was given up.
@@ -76,7 +87,7 @@ pub(super) fn verdict(id: ConnId, peer: SocketAddr, v: &Verdict, queued_bytes: u
     let ago = |at: Instant| micros(v.now.since(at));
     let facts = facts("verdict", id, peer)
         .with("act", if abort { "abort" } else { "close" })
-        .with_some("code", v.code.filter(|_| !abort))
+        .with_some("code", code(v, profile))
         .with("reason", v.reason)
         .with("verdict", v.kind.name())
         .with("plane", v.plane.name())

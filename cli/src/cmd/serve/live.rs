@@ -1,23 +1,25 @@
-//! What the handlers of a listener do as it is set now: it can change while they run.
+//! What the handlers of a listener share with what started them: what they do, which can change, and what they count.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use wsbeat_core::policy::Profile;
 
 use crate::config::{ListenerConfig, OnMessage};
 
-/// The settings of a listener that its handlers look at; each is written by a reload and read by the drivers.
+/// The settings of a listener that its handlers look at, written by a reload and read by the drivers, and their count.
 #[derive(Debug)]
 pub(super) struct Live {
     /// The place in [`OnMessage::ALL`].
     on_message: AtomicU8,
     /// One more than the place in [`Profile::ALL`]; 0 where there is no transport plane.
     profile: AtomicU8,
+    /// How many peers were given up.
+    given_up: AtomicU64,
 }
 
 impl Live {
     pub(super) fn new(config: &ListenerConfig) -> Self {
-        let live = Live { on_message: AtomicU8::new(0), profile: AtomicU8::new(0) };
+        let live = Live { on_message: AtomicU8::new(0), profile: AtomicU8::new(0), given_up: AtomicU64::new(0) };
         live.set(config);
         live
     }
@@ -27,6 +29,16 @@ impl Live {
         let profile = config.policy.transport.as_ref().map(|transport| transport.profile);
         self.on_message.store(place(&OnMessage::ALL, &config.on_message), Ordering::Relaxed);
         self.profile.store(profile.map_or(0, |profile| place(&Profile::ALL, &profile) + 1), Ordering::Relaxed);
+    }
+
+    /// Counts a peer that was given up.
+    pub(super) fn give_up(&self) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many peers were given up.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// What is done with messages.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use wsbeat_core::policy::{Policy, PolicyConfig};
 
+use super::admin;
 use super::limit::Limit;
 use super::running::Listener;
 use crate::config::{ListenerConfig, ServeConfig};
@@ -117,6 +118,7 @@ fn adopt(listener: &mut Listener, new: &ListenerConfig, change: Change, log: &Lo
     config.on_message = new.on_message;
     config.settings.take(&change.live, &new.settings);
     listener.live.set(config);
+    listener.shown.set_info(admin::info(config, listener.shown.info().urls));
 }
 
 fn later(log: &Logger, name: &str, what: &str) {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use wsbeat_tokio::admin::{Listener as Shown, verdicts};
 use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
 
 use super::handler::Serving;
 use super::limit::Limit;
 use super::live::Live;
-use super::{reload, supervisor};
+use super::{admin, reload, status, supervisor};
 use crate::config::{ListenerConfig, ServeConfig};
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
@@ -23,6 +24,8 @@ pub(super) struct Running {
     recordings: Vec<Recording>,
     total: Total,
     limit: Arc<Limit>,
+    /// How often the end was asked for.
+    asked: u32,
     log: Logger,
 }
 
@@ -34,6 +37,8 @@ pub(super) struct Listener {
     pub(super) handle: Handle,
     /// What its handlers look at.
     pub(super) live: Arc<Live>,
+    /// What the admin address tells of.
+    pub(super) shown: Shown,
 }
 
 /// What all of them did.
@@ -55,14 +60,20 @@ impl Running {
             recordings: Vec::new(),
             total: Total { opened: 0, dropped: 0, ending: Ending::Drained },
             limit: Arc::new(Limit::new(config.log_lines_per_s)),
+            asked: 0,
             log: log.clone(),
         };
         let are_several = config.listeners.len() > 1;
+        let (verdicts, feed) = verdicts();
+        let verdicts = config.admin.is_some().then_some(verdicts);
         let mut servers = Vec::new();
         for listener in config.listeners {
             let live = Arc::new(Live::new(&listener));
             let name = are_several.then(|| Arc::from(listener.name.as_str()));
-            let handler = Serving::new(Arc::clone(&live), name.clone(), Arc::clone(&running.limit), log.clone());
+            let mut handler = Serving::new(Arc::clone(&live), name.clone(), Arc::clone(&running.limit), log.clone());
+            if let Some(verdicts) = &verdicts {
+                handler = handler.telling(verdicts.clone(), &listener.name);
+            }
             let mut server = Server::bind(listener.server.clone(), handler).await.map_err(bind_failure)?;
             if let Some(path) = &listener.record {
                 let (tap, writer) = recording::start(path, log)?;
@@ -70,18 +81,28 @@ impl Running {
                 running.recordings.push(writer);
             }
             let scheme = if listener.server.tls.is_some() { "wss" } else { "ws" };
-            running.listeners.push(Listener { config: listener, handle: server.handle(), live });
-            servers.push((server, scheme, name));
+            let urls: Vec<String> = server.local_addrs().iter().map(|address| format!("{scheme}://{address}")).collect();
+            let shown = Shown::new(admin::info(&listener, urls.clone()), server.handle());
+            running.listeners.push(Listener { config: listener, handle: server.handle(), live, shown });
+            servers.push((server, urls, name));
         }
+        let shown = running.listeners.iter().map(|listener| listener.shown.clone()).collect();
+        let admin = config.admin.map(|config| admin::bind(config, shown, feed)).transpose()?;
         // All of them listen before one says so: a line on standard output means that the command is up.
-        for (server, scheme, name) in servers {
-            for address in server.local_addrs() {
-                running.say(&format!("{scheme}://{address}"), name.as_deref(), out);
+        for (server, urls, name) in servers {
+            for url in urls {
+                running.say("listening", "listening on", &url, name.as_deref(), out);
             }
             running.ends.spawn(server.run());
         }
+        if let Some(admin) = admin {
+            running.say("admin", "admin on", &format!("http://{}", admin.local_addr()), None, out);
+            tokio::spawn(admin.run());
+        }
         supervisor::ready(log);
         tokio::spawn(supervisor::watchdog(running.handles().cloned().collect(), log.clone()));
+        let shown = running.listeners.iter().map(|listener| (listener.handle.clone(), Arc::clone(&listener.live)));
+        tokio::spawn(status::show(shown.collect(), log.clone()));
         Ok(running)
     }
 
@@ -97,9 +118,8 @@ impl Running {
         self.limit.tell(&self.log);
     }
 
-    fn say(&self, url: &str, name: Option<&str>, out: &mut Out) {
-        let printed =
-            out.line(|| format!("listening on {url}"), || Object::event("listening").with("url", url).with_some("listener", name));
+    fn say(&self, event: &str, words: &str, url: &str, name: Option<&str>, out: &mut Out) {
+        let printed = out.line(|| format!("{words} {url}"), || Object::event(event).with("url", url).with_some("listener", name));
         // A server goes on whether or not somebody reads where it listens.
         if let Err(error) = printed {
             self.log.log(Level::Warn, &format!("standard output: {error}"), Object::default);
@@ -119,13 +139,20 @@ impl Running {
         true
     }
 
-    /// The first time it drains all, the second time it ends them at once.
-    pub(super) fn end(&self) {
+    /// The first time it drains all, unless they are draining; the second time it ends them at once.
+    pub(super) fn end(&mut self) {
+        self.asked += 1;
         let count: usize = self.handles().map(Handle::count).sum();
-        let message = if self.handles().any(Handle::is_draining) { "ending now" } else { "draining" };
+        let message = if self.asked > 1 { "ending now" } else { "draining" };
         self.log.log(Level::Info, &format!("{message}: {count} connections open"), || Object::default().with("open", count));
         supervisor::stopping(&self.log);
-        self.handles().for_each(Handle::drain);
+        for handle in self.handles() {
+            if self.asked > 1 {
+                handle.shutdown();
+            } else {
+                handle.start_drain();
+            }
+        }
     }
 
     fn handles(&self) -> impl Iterator<Item = &Handle> {

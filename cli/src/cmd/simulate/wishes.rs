@@ -23,9 +23,9 @@ pub(super) enum Side {
 
 /// A delay and how far it varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LatencyWish {
-    mid: Duration,
-    spread: Duration,
+pub(crate) struct LatencyWish {
+    pub(crate) mid: Duration,
+    pub(crate) spread: Duration,
 }
 
 /// How probable a fault is; `None` is every fault at the strength of a storm.
@@ -143,14 +143,14 @@ fn faults(args: &SimulateArgs) -> Faults {
 // Values from text.
 
 /// A probability in millionths.
-pub(super) fn share_ppm(text: &str) -> Result<u32, String> {
+pub(crate) fn share_ppm(text: &str) -> Result<u32, String> {
     let share = share(text)?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
     Ok((share * 1e6).round() as u32)
 }
 
 /// `20ms±5ms`, `20ms+-5ms` or `20ms`.
-pub(super) fn latency(text: &str) -> Result<LatencyWish, String> {
+pub(crate) fn latency(text: &str) -> Result<LatencyWish, String> {
     let (mid, spread) = text.split_once('±').or_else(|| text.split_once("+-")).unwrap_or((text, "0s"));
     let (mid, spread) = (duration(mid)?, duration(spread)?);
     if spread > mid {

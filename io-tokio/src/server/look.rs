@@ -1,0 +1,211 @@
+//! Looking at all connections without holding anybody up: the driver fills a list a slice a turn.
+
+use std::net::SocketAddr;
+
+use tokio::sync::oneshot;
+use wsbeat_core::connection::{Phase, PlaneView, View};
+use wsbeat_core::event::ConnId;
+use wsbeat_core::time::{Instant, Now, Span};
+
+use super::driver::Driver;
+use super::error::HandleError;
+use super::handle::{Command, Handle};
+use super::handler::Handler;
+use super::world::World;
+
+/// How many connections one turn of the driver looks at.
+const SLICE: usize = 512;
+/// Room for connections that open while the list is filled, so that the driver does not allocate.
+const SPARE: usize = 256;
+
+/// All connections of a server, each as it was within the few turns that it took to look at them.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    /// The connections, by slot. Handshakes are none yet.
+    pub connections: Vec<ConnectionLook>,
+    /// When the last of them was looked at, in Unix milliseconds.
+    pub taken_ms: u64,
+    /// The longest that one slice held the driver up.
+    pub slice_max: Span,
+}
+
+/// A connection at a glance. Times are how long ago, or how soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLook {
+    /// Its id.
+    pub id: ConnId,
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since it opened.
+    pub age: Span,
+    /// Since its last byte came; the opening counts as one.
+    pub last_byte: Span,
+    /// The bytes that wait for the peer to read.
+    pub queued_bytes: usize,
+    /// Its pings; `None` where the plane is off.
+    pub transport: Option<PlaneLook>,
+    /// Its heartbeats; `None` where the plane is off.
+    pub application: Option<PlaneLook>,
+}
+
+/// A plane of a connection at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaneLook {
+    /// Pings or heartbeats sent; `None` where a connection does not count them.
+    pub sent: Option<u64>,
+    /// How many stand unanswered.
+    pub unanswered: u32,
+    /// The smoothed round trip (RFC 6298), where one is kept.
+    pub srtt: Option<Span>,
+    /// Since the last answer came.
+    pub last_answer: Option<Span>,
+    /// Until the next one is due; `None` where none is.
+    pub next_due: Option<Span>,
+}
+
+/// One connection, looked at more closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloserLook {
+    /// The connection at a glance.
+    pub glance: ConnectionLook,
+    /// What the core says of it; its instants are those of the driver's clock.
+    pub view: View,
+    /// When it was looked at.
+    pub now: Now,
+}
+
+impl ConnectionLook {
+    /// The smoothed round trip of its pings, else of its heartbeats.
+    #[must_use]
+    pub fn srtt(&self) -> Option<Span> {
+        let of = |plane: Option<PlaneLook>| plane.and_then(|plane| plane.srtt);
+        of(self.transport).or_else(|| of(self.application))
+    }
+
+    /// Pings and heartbeats that stand unanswered.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        let of = |plane: Option<PlaneLook>| plane.map_or(0, |plane| u64::from(plane.unanswered));
+        of(self.transport) + of(self.application)
+    }
+}
+
+/// Something that the driver is asked to look at.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// All connections, a slice a turn.
+    All(Box<List>),
+    /// One.
+    One(ConnId, oneshot::Sender<Option<Box<CloserLook>>>),
+}
+
+/// A list under way.
+#[derive(Debug)]
+pub(super) struct List {
+    looks: Looks,
+    /// The slot that comes next.
+    next: usize,
+    asker: oneshot::Sender<Looks>,
+}
+
+impl Handle {
+    /// Looks at all connections: the driver fills the list a few hundred a turn, between which it serves them as ever.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub async fn connections(&self) -> Result<Looks, HandleError> {
+        let (asker, answer) = oneshot::channel();
+        let looks = Looks { connections: Vec::with_capacity(self.count() + SPARE), ..Looks::default() };
+        self.shared.push(Command::Look(Look::All(Box::new(List { looks, next: 0, asker }))))?;
+        answer.await.map_err(|_| HandleError::Stopped)
+    }
+
+    /// Looks at one connection; `None` where it has ended.
+    ///
+    /// # Errors
+    /// The queue is full, or the server has ended.
+    pub async fn connection(&self, id: ConnId) -> Result<Option<Box<CloserLook>>, HandleError> {
+        let (asker, answer) = oneshot::channel();
+        self.shared.push(Command::Look(Look::One(id, asker)))?;
+        answer.await.map_err(|_| HandleError::Stopped)
+    }
+
+    /// The open connection of this [number](ConnId::number), if there is one. Takes a look at every slot.
+    #[must_use]
+    pub fn find(&self, number: u64) -> Option<ConnId> {
+        self.shared.find(number)
+    }
+}
+
+impl<H: Handler> Driver<H> {
+    pub(super) fn look(&mut self, look: Look) {
+        match look {
+            Look::All(list) => self.lists.push_back(list),
+            // Whoever asked may have gone.
+            Look::One(id, asker) => drop(asker.send(self.world.look_closer(id).map(Box::new))),
+        }
+    }
+
+    /// Looks at some more connections for the first who asked for all. Returns whether there is more to look at.
+    pub(super) fn look_on(&mut self) -> bool {
+        let Some(mut list) = self.lists.pop_front() else { return false };
+        if list.asker.is_closed() {
+            return !self.lists.is_empty();
+        }
+        let began = self.world.clock.monotonic();
+        let end = (list.next + SLICE).min(self.world.slots.len());
+        let now = self.world.now;
+        list.looks.connections.extend((list.next..end).filter_map(|index| self.world.glance(index, now)));
+        list.next = end;
+        list.looks.slice_max = list.looks.slice_max.max(self.world.clock.monotonic().since(began));
+        if end < self.world.slots.len() {
+            self.lists.push_front(list);
+            return true;
+        }
+        list.looks.taken_ms = now.wall_ms;
+        // Whoever asked may have gone.
+        let _ = list.asker.send(list.looks);
+        !self.lists.is_empty()
+    }
+}
+
+impl World {
+    fn glance(&self, index: usize, now: Now) -> Option<ConnectionLook> {
+        self.look_at(self.id_at(index)?, now).map(|(glance, _)| glance)
+    }
+
+    fn look_closer(&self, id: ConnId) -> Option<CloserLook> {
+        let now = self.now;
+        self.look_at(id, now).map(|(glance, view)| CloserLook { glance, view, now })
+    }
+
+    fn look_at(&self, id: ConnId, now: Now) -> Option<(ConnectionLook, View)> {
+        let slot = self.slots.get(id.index as usize)?.as_ref().filter(|slot| slot.opened)?;
+        let view = self.hub.view(id)?;
+        let glance = ConnectionLook {
+            id,
+            peer: slot.peer(),
+            phase: view.phase,
+            age: now.at.since(view.opened),
+            last_byte: now.at.since(view.last_byte),
+            queued_bytes: slot.queued_bytes(),
+            transport: view.transport.map(|plane| PlaneLook::of(&plane, now.at)),
+            application: view.application.map(|plane| PlaneLook::of(&plane, now.at)),
+        };
+        Some((glance, view))
+    }
+}
+
+impl PlaneLook {
+    fn of(plane: &PlaneView, now: Instant) -> Self {
+        PlaneLook {
+            sent: plane.sent,
+            unanswered: plane.unanswered,
+            srtt: plane.srtt,
+            last_answer: plane.last_answer.map(|at| now.since(at)),
+            next_due: plane.next_due.map(|at| at.since(now)),
+        }
+    }
+}
