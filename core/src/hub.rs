@@ -1,6 +1,7 @@
 //! Many connections over one timer wheel.
 
 mod due;
+mod member;
 mod same;
 mod sink;
 
@@ -10,14 +11,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::connection::{Beats, Connection, Phase, View};
+use crate::connection::{ConnectionRef, Ctx, Phase, State, View};
 use crate::event::{ConnId, Counter, Input};
 use crate::policy::Policy;
-use crate::rng::Chance;
 use crate::stats::Stats;
 use crate::time::{Guard, Instant, Now, Span};
-use crate::wheel::Wheel;
+use crate::wheel::{Wheel, make_room};
 use due::Due;
+use member::{Member, Shared, deadline_of};
 use sink::Out;
 
 /// A policy of a [`Hub`].
@@ -71,7 +72,8 @@ pub struct Hub {
     /// How far one generation is from the next.
     generation_step: u32,
     live: u32,
-    slots: Vec<Option<Member>>,
+    /// A place without a connection holds one that has ended.
+    slots: Vec<Member>,
     free: Vec<u32>,
     policies: Vec<Shared>,
     /// A key is a slot. A live connection is in the wheel, no later than its deadline, or among `due`, or it waits for nothing.
@@ -83,27 +85,12 @@ pub struct Hub {
     stats: Stats,
 }
 
-#[derive(Clone, Debug, Hash)]
-struct Member {
-    connection: Connection,
-    generation: u32,
-    policy: PolicyId,
-}
-
-/// What the connections under one policy share.
-#[derive(Clone, Debug)]
-struct Shared {
-    policy: Policy,
-    beats: Beats,
-}
-
-impl Shared {
-    fn new(policy: Policy) -> Self {
-        Shared { policy, beats: Beats::default() }
-    }
-}
-
 impl Hub {
+    /// What a connection costs: its place and its timer, in bytes. One whose peer pings, or leaves more than one ping or
+    /// heartbeat unanswered, or that we listen to, or whose intervals are longer than a quarter of an hour, costs 56 more, and
+    /// 24 to 88 for each of the latter three.
+    pub const CONNECTION_BYTES: usize = size_of::<Member>() + Wheel::KEY_BYTES;
+
     /// A hub of at most `connections_max` connections, whose chance comes from `seed`.
     #[must_use]
     pub fn new(seed: u64, connections_max: u32) -> Self {
@@ -174,11 +161,11 @@ impl Hub {
         let policy = if (policy.0 as usize) < self.policies.len() { policy } else { PolicyId(0) };
         let rules = &self.policies[policy.0 as usize].policy;
         let generation = self.generation;
-        let connection = Connection::accepted(rules, now, Chance::new(self.seed, u64::from(generation)));
-        let deadline = connection.deadline(rules);
+        let member = Member { state: State::new(rules, now.at), generation, policy };
+        let deadline = member.state.deadline(rules, &member.cx(self.seed, now));
         let slot = self.take_slot();
         self.generation = generation.checked_add(self.generation_step).unwrap_or(generation % self.generation_step);
-        self.slots[slot as usize] = Some(Member { connection, generation, policy });
+        self.slots[slot as usize] = member;
         self.wheel.arm(slot, deadline);
         Ok(ConnId { index: slot, generation })
     }
@@ -194,9 +181,9 @@ impl Hub {
     ///
     /// Time is the hub's: [`Input::Tick`] does nothing here.
     pub fn input<S: HubSink>(&mut self, now: Now, id: ConnId, input: Input, out: &mut S) -> Phase {
-        match self.connection(id) {
+        match self.named(id) {
             None => Phase::Ended,
-            Some(connection) if input == Input::Tick => connection.phase(),
+            Some(member) if input == Input::Tick => member.state.phase(),
             Some(_) => {
                 let now = self.observe(now);
                 self.step(now, id.index, input, out)
@@ -245,23 +232,22 @@ impl Hub {
 
     /// The connection of this id, unless it has ended.
     #[must_use]
-    pub fn connection(&self, id: ConnId) -> Option<&Connection> {
-        let member = self.member(id.index)?;
-        (member.generation == id.generation).then_some(&member.connection)
+    pub fn connection(&self, id: ConnId) -> Option<ConnectionRef<'_>> {
+        let member = self.named(id)?;
+        Some(ConnectionRef::new(&member.state, member.chance(self.seed)))
     }
 
     /// What can be seen of the connection of this id, unless it has ended.
     #[must_use]
     pub fn view(&self, id: ConnId) -> Option<View> {
-        let member = self.member(id.index).filter(|member| member.generation == id.generation)?;
-        let shared = self.policies.get(member.policy.0 as usize)?;
-        Some(member.connection.view(&shared.policy))
+        let shared = self.policies.get(self.named(id)?.policy.0 as usize)?;
+        Some(self.connection(id)?.view(&shared.policy))
     }
 
     /// The ids of all connections, ascending.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> + '_ {
-        let slots = (0..).zip(&self.slots);
-        slots.filter_map(|(index, member)| member.as_ref().map(|member| ConnId { index, generation: member.generation }))
+        let members = (0..).zip(&self.slots).filter(|(_, member)| member.state.phase() != Phase::Ended);
+        members.map(|(index, member)| ConnId { index, generation: member.generation })
     }
 
     /// How many connections there are, handshakes included.
@@ -291,12 +277,11 @@ impl Hub {
     }
 
     fn step<S: HubSink>(&mut self, now: Now, slot: u32, input: Input, out: &mut S) -> Phase {
-        let Some((member, shared, mut out)) = self.at(slot, out) else {
+        let Some((member, shared, cx, mut out)) = self.at(now, slot, out) else {
             return Phase::Ended;
         };
-        let (policy, beats) = (&shared.policy, &mut shared.beats);
-        let deadline = member.connection.step_shared(policy, beats, now, input, &mut out);
-        let phase = member.connection.phase();
+        let deadline = member.state.step(&shared.policy, &cx, input, &mut out);
+        let phase = member.state.phase();
         // Due or not, its deadline is another now; the wheel hands it out again if that has passed.
         self.due.remove(slot);
         self.settle(slot, phase, deadline);
@@ -304,23 +289,23 @@ impl Hub {
     }
 
     fn visit<S: HubSink>(&mut self, now: Now, slot: u32, lateness: Span, out: &mut S) {
-        let Some((member, shared, mut out)) = self.at(slot, out) else {
+        let Some((member, shared, cx, mut out)) = self.at(now, slot, out) else {
             return;
         };
-        let (policy, beats) = (&shared.policy, &mut shared.beats);
-        let deadline = member.connection.tick(policy, beats, now, lateness, &mut out);
-        let phase = member.connection.phase();
+        let deadline = member.state.tick(&shared.policy, &mut shared.beats, &cx, lateness, &mut out);
+        let phase = member.state.phase();
         // Law 3: later than now. A rule that broke it must cost a wake-up, not a loop that never sleeps.
         self.settle(slot, phase, deadline.max(now.at.after(Span::from_nanos(1))));
     }
 
     /// What a step of the connection in `slot` needs.
-    fn at<'a, S>(&'a mut self, slot: u32, out: &'a mut S) -> Option<(&'a mut Member, &'a mut Shared, Out<'a, S>)> {
-        let member = self.slots.get_mut(slot as usize)?.as_mut()?;
+    fn at<'a, S>(&'a mut self, now: Now, slot: u32, out: &'a mut S) -> Option<(&'a mut Member, &'a mut Shared, Ctx, Out<'a, S>)> {
+        let member = self.slots.get_mut(slot as usize).filter(|member| member.state.phase() != Phase::Ended)?;
         let shared = self.policies.get_mut(member.policy.0 as usize)?;
+        let cx = member.cx(self.seed, now);
         let id = ConnId { index: slot, generation: member.generation };
         let stats = &mut self.stats;
-        Some((member, shared, Out { id, stats, out }))
+        Some((member, shared, cx, Out { id, stats, out }))
     }
 
     /// Arms what has to fire earlier than it would; what may fire later is asked again when it fires.
@@ -335,8 +320,8 @@ impl Hub {
 
     /// The earliest deadline of those that the budget of earlier calls left over. No input has reached them since.
     fn earliest_left(&mut self) -> Instant {
-        let (slots, policies) = (&self.slots, &self.policies);
-        self.due.earliest(|slot| deadline_of(slots, policies, slot))
+        let (seed, slots, policies) = (self.seed, &self.slots, &self.policies);
+        self.due.earliest(|slot| deadline_of(seed, slots, policies, slot))
     }
 
     /// Moves what has become due from the wheel to `due`, and gives the earliest deadline of it.
@@ -345,7 +330,7 @@ impl Hub {
         self.fired.clear();
         self.wheel.expire(now, &mut self.fired);
         for slot in self.fired.iter().copied() {
-            let deadline = deadline_of(&self.slots, &self.policies, slot);
+            let deadline = deadline_of(self.seed, &self.slots, &self.policies, slot);
             if deadline > now {
                 self.wheel.arm(slot, deadline);
                 continue;
@@ -357,7 +342,11 @@ impl Hub {
     }
 
     fn member(&self, slot: u32) -> Option<&Member> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot as usize).filter(|member| member.state.phase() != Phase::Ended)
+    }
+
+    fn named(&self, id: ConnId) -> Option<&Member> {
+        self.member(id.index).filter(|member| member.generation == id.generation)
     }
 
     fn vacant(&self) -> u32 {
@@ -366,7 +355,8 @@ impl Hub {
 
     fn take_slot(&mut self) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
+            make_room(&mut self.slots, self.live as usize + 1);
+            self.slots.push(Member::vacant());
             self.live
         });
         self.live += 1;
@@ -374,16 +364,9 @@ impl Hub {
     }
 
     fn vacate(&mut self, slot: u32) {
-        self.slots[slot as usize] = None;
+        self.slots[slot as usize] = Member::vacant();
         self.live -= 1;
         self.free.push(slot);
         self.wheel.disarm(slot);
     }
-}
-
-fn deadline_of(slots: &[Option<Member>], policies: &[Shared], slot: u32) -> Instant {
-    slots.get(slot as usize).and_then(Option::as_ref).map_or(Instant::NEVER, |member| {
-        let shared = policies.get(member.policy.0 as usize);
-        shared.map_or(Instant::NEVER, |shared| member.connection.deadline(&shared.policy))
-    })
 }

@@ -7,6 +7,7 @@ use crate::time::Span;
 pub(crate) struct Rtt {
     srtt_us: u32,
     var_us: u32,
+    /// How many there were, as far as it matters: at most [`SAMPLES_MIN`].
     samples: u8,
 }
 
@@ -18,8 +19,15 @@ const TIMEOUT_MIN: Span = Span::from_secs(2);
 const SAMPLES_MIN: u8 = 3;
 
 impl Rtt {
-    /// No sample yet.
-    pub(crate) const NONE: Rtt = Rtt { srtt_us: 0, var_us: 0, samples: 0 };
+    /// What [`parts`](Rtt::parts) gave.
+    pub(crate) const fn of_parts(srtt_us: u32, var_us: u32, samples: u8) -> Self {
+        Rtt { srtt_us, var_us, samples }
+    }
+
+    /// The smoothed round trip and its variation, in microseconds, and the number of samples, 0 to 3.
+    pub(crate) const fn parts(self) -> ([u32; 2], u8) {
+        ([self.srtt_us, self.var_us], self.samples)
+    }
 
     /// RFC 6298 §2.2 and §2.3, α = 1/8, β = 1/4.
     pub(crate) fn sample(&mut self, rtt: Span) {
@@ -31,7 +39,7 @@ impl Rtt {
             self.var_us = self.var_us - self.var_us / 4 + off / 4;
             self.srtt_us = self.srtt_us - self.srtt_us / 8 + r / 8;
         }
-        self.samples = self.samples.saturating_add(1);
+        self.samples = SAMPLES_MIN.min(self.samples + 1);
     }
 
     /// The smoothed round trip, once there is one.

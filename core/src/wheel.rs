@@ -77,6 +77,9 @@ impl Default for Wheel {
 }
 
 impl Wheel {
+    /// What a key costs, in bytes.
+    pub const KEY_BYTES: usize = size_of::<Entry>();
+
     /// `key` is due at `at` and no longer at any other time. [`Instant::NEVER`] disarms it; a time in the past is due at
     /// the next [`expire`](Wheel::expire).
     ///
@@ -215,8 +218,10 @@ impl Wheel {
     }
 
     fn grow(&mut self, key: u32) {
-        if key as usize >= self.entries.len() {
-            self.entries.resize(key as usize + 1, Entry::UNARMED);
+        let keys = key as usize + 1;
+        if keys > self.entries.len() {
+            make_room(&mut self.entries, keys);
+            self.entries.resize(keys, Entry::UNARMED);
         }
     }
 
@@ -257,6 +262,14 @@ impl Wheel {
     }
 }
 
+/// Makes room for `len` of what comes in large numbers: by an eighth more than there is, as doubling would leave half of it idle.
+pub(crate) fn make_room<T>(places: &mut Vec<T>, len: usize) {
+    if len > places.capacity() {
+        let spare = (places.len() / 8).max(64);
+        places.reserve_exact((len - places.len()).max(spare));
+    }
+}
+
 const fn tick_of(at: Instant) -> u64 {
     at.as_nanos() >> TICK_BITS
 }
@@ -276,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_key_costs_sixteen_bytes() {
-        assert_eq!(size_of::<Entry>(), 16);
+        assert_eq!(Wheel::KEY_BYTES, 16);
     }
 
     #[test]

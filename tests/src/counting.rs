@@ -54,3 +54,10 @@ pub fn count<T>(work: impl FnOnce() -> T) -> (usize, usize) {
     drop(kept);
     seen
 }
+
+/// What `work` gives, and how many bytes more are held after it than before.
+pub fn held<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let live = LIVE.get();
+    let kept = work();
+    (kept, (LIVE.get() - live) as usize)
+}

@@ -5,7 +5,7 @@ pub mod script;
 
 use naive::{Event, Log, Naive};
 use script::{Op, POLICIES, Say, Step, VARIANTS, variant};
-use wsbeat_core::connection::{Connection, Phase};
+use wsbeat_core::connection::{ConnectionRef, Phase};
 use wsbeat_core::event::{Action, ConnId, Input, Payload, Token};
 use wsbeat_core::hub::{Full, Hub, Next, PolicyId};
 use wsbeat_core::time::{Instant, Now};
@@ -101,7 +101,7 @@ impl Pair {
         self.compare();
         for member in &self.naive.members {
             let connection = self.hub.connection(member.id).expect("a live connection");
-            assert_eq!(format!("{connection:?}"), format!("{:?}", member.connection));
+            assert_eq!(format!("{connection:?}"), format!("{:?}", member.connection.by_ref()));
         }
     }
 
@@ -154,7 +154,7 @@ impl Pair {
         let phase = self.hub.input(self.present(), id, input, &mut self.log);
         if input == Input::Tick {
             // Time is the hub's: nothing happens.
-            return assert_eq!(Some(phase), self.hub.connection(id).map(Connection::phase));
+            return assert_eq!(Some(phase), self.hub.connection(id).map(ConnectionRef::phase));
         }
         assert_eq!(phase, self.naive.input(self.present(), id, input), "{input:?}");
         if phase == Phase::Ended {

@@ -1,7 +1,7 @@
 //! The hub is a naive scan: the same actions in the same order as a list of connections that are all asked at each call.
 
 use proptest::prelude::*;
-use wsbeat_core::connection::{Connection, Phase};
+use wsbeat_core::connection::{ConnectionRef, Phase};
 use wsbeat_core::event::Input;
 use wsbeat_core::hub::{Full, Hub, Next};
 use wsbeat_core::time::{Instant, Now};
@@ -124,7 +124,7 @@ fn a_slot_is_used_again_and_its_old_id_stays_dead() {
     let second = hub.accept(now, policy).unwrap();
     assert_eq!((second.index, second.generation), (first.index, first.generation + 1));
     assert_eq!(hub.input(now, first, Input::Opened, &mut |_, _| {}), Phase::Ended);
-    assert_eq!(hub.connection(second).map(Connection::phase), Some(Phase::Handshake));
+    assert_eq!(hub.connection(second).map(ConnectionRef::phase), Some(Phase::Handshake));
 }
 
 #[test]

@@ -63,6 +63,16 @@ fn a_browser_sees_a_page() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("<!doctype html>"), "{answer}");
 }
 
+/// More than a socket takes at once.
+#[test]
+fn a_long_page_comes_to_its_end() {
+    let page = "<p>long</p>".repeat(1 << 20);
+    let serving = Serving::start(ServerConfig { page: page.clone(), ..config() });
+    let answer = answer(&serving, b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert_eq!(body.len(), page.len());
+}
+
 #[test]
 fn pages_of_the_same_host_and_allowed_ones_connect() {
     let origins = Origins::allowing(vec!["https://*.example.com".parse().unwrap()]);

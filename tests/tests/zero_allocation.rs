@@ -1,4 +1,4 @@
-//! In the steady state the core allocates nothing: no step, no tick, no advance of a hub.
+//! In the steady state the core allocates nothing: no step, no tick, no advance of a hub. And what it holds is counted.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use wsbeat_core::hub::{Hub, Next};
 use wsbeat_core::policy::{Application, Ask, Death, Plan, Policy, PolicyConfig};
 use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now, Span};
-use wsbeat_tests::counting::{Counting, count};
+use wsbeat_tests::counting::{Counting, count, held};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -96,6 +96,16 @@ fn a_hub_of_a_thousand_connections_allocates_nothing_in_ten_minutes() {
     // Two planes, 120 periods in ten minutes: the peers were busy meanwhile.
     assert!(world.served >= u64::from(CONNECTIONS) * 2 * 119, "{}", world.served);
     assert_eq!((calls, world.hub.len()), (0, CONNECTIONS as usize));
+}
+
+#[test]
+fn a_healthy_connection_with_both_planes_holds_128_bytes_and_the_room_to_grow() {
+    let (mut world, bytes) = held(World::new);
+    let asked = world.actions.capacity() * size_of::<(ConnId, Action)>();
+    let ((), later) = held(|| world.run(MINUTE.times(10)));
+    let each = (bytes - asked + later) / CONNECTIONS as usize;
+    // The room to grow is an eighth at most; a wheel and the statistics are some kilobytes, whatever the number of connections.
+    assert!((Hub::CONNECTION_BYTES..=128 + 128 / 8 + 20).contains(&each), "{each}");
 }
 
 #[test]

@@ -1,37 +1,144 @@
 //! `wsbeat man`.
 
-use clap::{Args, Command, CommandFactory as _};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, CommandFactory as _, ValueHint};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use crate::args::Cli;
 use crate::exit::{Exit, Failure};
+use crate::json::Object;
 use crate::output::Out;
 
-/// Print the manual page, in roff
+/// Print a manual page in roff, or write all of them
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   wsbeat man | man -l -
-  wsbeat man > ~/.local/share/man/man1/wsbeat.1
-  wsbeat man serve > ~/.local/share/man/man1/wsbeat-serve.1")]
+  wsbeat man dialects check | man -l -
+  wsbeat man --dir ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {
     /// The subcommand whose page is wanted; that of wsbeat itself where it is left out
     #[arg(value_name = "SUBCOMMAND")]
-    subcommand: Option<String>,
+    subcommand: Vec<String>,
+    /// Write the pages of all subcommands to this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "subcommand", value_hint = ValueHint::DirPath)]
+    dir: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let page = clap_mangen::Man::new(page_of(args.subcommand.as_deref())?);
-    let mut roff = Vec::new();
-    page.render(&mut roff)?;
-    out.raw(String::from_utf8_lossy(&roff))?;
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    match &args.dir {
+        Some(dir) => write_all(&command, dir, out)?,
+        None => out.raw(page(find(&command, &args.subcommand)?)?)?,
+    }
     Ok(Exit::Done)
 }
 
-fn page_of(subcommand: Option<&str>) -> Result<Command, Failure> {
-    let mut command = Cli::command();
-    command.build();
-    let Some(name) = subcommand else { return Ok(command) };
-    match command.find_subcommand(name) {
-        Some(found) => Ok(found.clone().name(format!("wsbeat-{name}"))),
-        None => Err(Failure::usage(format_args!("no subcommand \"{name}\": wsbeat --help lists them"))),
+fn find<'a>(command: &'a Command, names: &[String]) -> Result<&'a Command, Failure> {
+    names.iter().try_fold(command, |command, name| {
+        let unknown = || Failure::usage(format_args!("no subcommand \"{}\": wsbeat --help lists them", names.join(" ")));
+        command.find_subcommand(name).ok_or_else(unknown)
+    })
+}
+
+fn write_all(command: &Command, dir: &Path, out: &mut Out) -> Result<(), Failure> {
+    let path = dir.join(format!("{}.1", name(command)));
+    let cannot = |error: io::Error| Failure::usage(format_args!("{}: {error}", path.display()));
+    fs::write(&path, page(command)?).map_err(cannot)?;
+    out.line(|| path.display().to_string(), || Object::event("man").with("file", path.display().to_string()))?;
+    command.get_subcommands().try_for_each(|subcommand| write_all(subcommand, dir, out))
+}
+
+/// `wsbeat`, `wsbeat-dialects`, `wsbeat-dialects-check`.
+fn name(command: &Command) -> &str {
+    command.get_display_name().unwrap_or_else(|| command.get_name())
+}
+
+fn page(command: &Command) -> Result<String, Failure> {
+    let man = Man::new(command.clone());
+    // The library leaves an empty date out, and so what follows would be taken for it.
+    let mut page = format!(".TH {} 1 \"\" \"wsbeat {}\" wsbeat\n", name(command).to_uppercase(), env!("CARGO_PKG_VERSION")).into_bytes();
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let after = command.get_after_long_help().or_else(|| command.get_after_help()).map(ToString::to_string).unwrap_or_default();
+    sections_after(&after).to_writer(&mut page)?;
+    see_also(command).to_writer(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// What stands under a command's options in its help: examples, notes, the exit status.
+fn sections_after(help: &str) -> Roff {
+    let mut roff = Roff::new();
+    let mut notes = 0;
+    for paragraph in help.split("\n\n") {
+        if let Some(examples) = paragraph.strip_prefix("Examples:\n") {
+            roff.control("SH", ["EXAMPLES"]).control("nf", []);
+            for line in examples.lines() {
+                roff.text([roman(line.trim_start())]);
+            }
+            roff.control("fi", []);
+        } else if let Some(status) = paragraph.strip_prefix("Exit status: ") {
+            roff.control("SH", ["EXIT STATUS"]).text([roman(status)]);
+        } else if !paragraph.trim().is_empty() {
+            match notes {
+                0 => roff.control("SH", ["NOTES"]),
+                _ => roff.control("PP", []),
+            };
+            roff.text([roman(paragraph)]);
+            notes += 1;
+        }
+    }
+    roff
+}
+
+fn see_also(command: &Command) -> Roff {
+    let all = Cli::command();
+    let others = all.get_subcommands().map(|other| format!("wsbeat-{}", other.get_name()));
+    let pages: Vec<String> = std::iter::once("wsbeat".to_owned())
+        .chain(others)
+        .filter(|other| other != name(command))
+        .map(|other| format!("{other}(1)"))
+        .collect();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]).text([roman(pages.join(", "))]);
+    roff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_keep_their_lines_and_the_exit_status_has_its_section() {
+        let roff = sections_after("Examples:\n  wsbeat a\n  wsbeat b\n\nA note.\n\nAnother.\n\nExit status: 0 done.").to_roff();
+        assert!(roff.contains(".SH EXAMPLES\n.nf\nwsbeat a\nwsbeat b\n.fi\n"), "{roff}");
+        assert!(roff.contains(".SH NOTES\nA note.\n.PP\nAnother.\n") && roff.contains(".SH \"EXIT STATUS\"\n0 done."), "{roff}");
+    }
+
+    #[test]
+    fn every_subcommand_has_a_page_that_names_its_options() {
+        let mut command = Cli::command().disable_help_subcommand(true);
+        command.build();
+        let mut commands = vec![&command];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
+            let page = page(command).unwrap();
+            for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "\"SEE ALSO\""] {
+                assert!(page.contains(&format!(".SH {section}\n")), "{}: {section}", name(command));
+            }
+            for long in command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(clap::Arg::get_long) {
+                let roff = format!("\\-\\-{}", long.replace('-', "\\-"));
+                assert!(page.contains(&roff), "{}: --{long}", name(command));
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::rng::{Chance, Purpose};
 use crate::time::{Instant, Span, grid_after};
 
-/// A grid: its first point, and the next one to serve (before jitter).
+/// A grid: its first point, and the next one to serve (before jitter, which is what tells one beat from another).
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Grid {
     first: Instant,
@@ -19,22 +19,9 @@ pub(super) struct Spacing {
 }
 
 impl Grid {
-    /// A grid without points.
-    pub(super) const NONE: Grid = Grid { first: Instant::NEVER, next: Instant::NEVER };
-
-    /// A grid that begins at `first`.
-    pub(super) const fn from(first: Instant) -> Self {
-        Grid { first, next: first }
-    }
-
-    /// Whether it has points.
-    pub(super) fn is_on(&self) -> bool {
-        self.first != Instant::NEVER
-    }
-
-    /// The next point before jitter: what tells one beat from another.
-    pub(super) const fn point(&self) -> Instant {
-        self.next
+    /// The grid that began at `first` and whose next point is `next`; without points both are [`Instant::NEVER`].
+    pub(super) const fn new(first: Instant, next: Instant) -> Self {
+        Grid { first, next }
     }
 
     /// When the next point is due. The first one is never moved.
@@ -52,26 +39,17 @@ impl Grid {
     }
 
     /// The point is served: the next one is the first after `now` (R4), at least one further on.
-    pub(super) fn pass(&mut self, spacing: Spacing, now: Instant) {
-        let mut point = grid_after(self.next.after(spacing.period), spacing.period, now);
-        if self.moved(point, spacing) <= now {
-            point = point.after(spacing.period);
-        }
-        self.next = point;
-    }
-
-    /// The next point is `at`, whatever the grid was.
-    pub(super) fn set(&mut self, at: Instant) {
-        self.next = at;
+    pub(super) fn passed(&self, spacing: Spacing, now: Instant) -> Instant {
+        self.moved_after(grid_after(self.next.after(spacing.period), spacing.period, now), spacing, now)
     }
 
     /// The period changed: the next point is the first of first + k · period after `now` (R9).
-    pub(super) fn rebase(&mut self, spacing: Spacing, now: Instant) {
-        let mut point = grid_after(self.first, spacing.period, now);
-        if self.moved(point, spacing) <= now {
-            point = point.after(spacing.period);
-        }
-        self.next = point;
+    pub(super) fn rebased(&self, spacing: Spacing, now: Instant) -> Instant {
+        self.moved_after(grid_after(self.first, spacing.period, now), spacing, now)
+    }
+
+    fn moved_after(&self, point: Instant, spacing: Spacing, now: Instant) -> Instant {
+        if self.moved(point, spacing) <= now { point.after(spacing.period) } else { point }
     }
 }
 
@@ -101,24 +79,28 @@ fn jitter(spacing: Spacing) -> Span {
 mod tests {
     use super::*;
 
+    fn from(first: Instant) -> Grid {
+        Grid::new(first, first)
+    }
+
     fn spacing(jitter_ppm: u32) -> Spacing {
         Spacing { period: Span::from_secs(20), jitter_ppm, chance: Chance::new(3, 4) }
     }
 
     #[test]
     fn late_points_coalesce_into_the_first_after_now() {
-        let mut grid = Grid::from(Instant::from_secs(15));
-        grid.pass(spacing(0), Instant::from_secs(77));
+        let mut grid = from(Instant::from_secs(15));
+        grid.next = grid.passed(spacing(0), Instant::from_secs(77));
         assert_eq!(grid.due(spacing(0)), Instant::from_secs(95));
     }
 
     #[test]
     fn jitter_moves_points_both_ways_inside_its_reach_and_never_repeats_one() {
-        let (mut grid, s) = (Grid::from(Instant::from_secs(15)), spacing(400_000));
+        let (mut grid, s) = (from(Instant::from_secs(15)), spacing(400_000));
         let (mut early, mut late) = (0, 0);
         for k in 1..500u64 {
             let now = grid.due(s);
-            grid.pass(s, now);
+            grid.next = grid.passed(s, now);
             assert!(grid.due(s) > now);
             let plain = Instant::from_secs(15 + 20 * k);
             assert!(plain.since(grid.due(s)).max(grid.due(s).since(plain)) <= Span::from_secs(8));
@@ -129,10 +111,10 @@ mod tests {
 
     #[test]
     fn a_new_period_goes_on_from_the_first_point() {
-        let mut grid = Grid::from(Instant::from_secs(15));
-        grid.pass(spacing(0), Instant::from_secs(15));
-        grid.rebase(Spacing { period: Span::from_secs(7), ..spacing(0) }, Instant::from_secs(20));
-        assert_eq!(grid.point(), Instant::from_secs(22));
+        let mut grid = from(Instant::from_secs(15));
+        grid.next = grid.passed(spacing(0), Instant::from_secs(15));
+        grid.next = grid.rebased(Spacing { period: Span::from_secs(7), ..spacing(0) }, Instant::from_secs(20));
+        assert_eq!(grid.next, Instant::from_secs(22));
     }
 
     #[test]
@@ -149,9 +131,8 @@ mod tests {
 
     #[test]
     fn the_end_of_time_has_no_next_point() {
-        let mut grid = Grid::from(Instant::from_nanos(u64::MAX - 10));
-        grid.pass(spacing(400_000), Instant::from_nanos(u64::MAX - 5));
+        let mut grid = from(Instant::from_nanos(u64::MAX - 10));
+        grid.next = grid.passed(spacing(400_000), Instant::from_nanos(u64::MAX - 5));
         assert_eq!(grid.due(spacing(400_000)), Instant::NEVER);
-        assert!(!Grid::NONE.is_on());
     }
 }

@@ -7,7 +7,7 @@ use crate::time::{Instant, Span};
 const STRIKE_LIFE: Span = Span::from_secs(10);
 
 /// What is known of the peer's pings.
-#[derive(Clone, Copy, Debug, Default, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Hash)]
 pub(super) struct Inbound {
     /// When the bucket is full again.
     full_at: Instant,

@@ -1,6 +1,7 @@
 //! What is due, in its order, and how a connection ends.
 
-use super::{Beats, Connection, Ctx, Outcome, Phase};
+use super::state::State;
+use super::{Beats, Ctx, Outcome, Phase};
 use crate::event::{Action, Counter, Note, Plane, Sink, Verdict, VerdictKind};
 use crate::policy::{Application, Counts, Limits, Policy, Profile, STALL_AFTER_MAX};
 use crate::rng::Purpose;
@@ -9,23 +10,23 @@ use crate::time::{Instant, Now, Span};
 /// The short close handshake of a peer that has sent no byte for twice the timeout.
 const CLOSE_TIMEOUT_SHORT: Span = Span::from_secs(1);
 
-impl Connection {
+impl State {
     pub(super) fn application_deadline(&self, app: &Application, cx: &Ctx) -> Instant {
-        let ask = app.ask.as_ref().map_or(Instant::NEVER, |ask| self.heartbeats.deadline(ask, cx));
-        ask.min(self.heard.deadline(app, cx))
+        let ask = app.ask.as_ref().map_or(Instant::NEVER, |ask| self.beats_deadline(ask, cx));
+        ask.min(self.listening_deadline(app))
     }
 
     /// The maximum age, ± 10 %, drawn from the seed.
-    pub(super) fn lifetime_ends(&self, limits: &Limits) -> Instant {
+    pub(super) fn lifetime_ends(&self, limits: &Limits, cx: &Ctx) -> Instant {
         limits.max_lifetime.map_or(Instant::NEVER, |life| {
             let tenth = life.part(10);
-            self.opened.after(life.minus(tenth)).after(self.chance.span(Purpose::Lifetime, 0, tenth.times(2)))
+            self.opened.after(life.minus(tenth)).after(cx.chance.span(Purpose::Lifetime, 0, tenth.times(2)))
         })
     }
 
     /// Of what is due at the same instant: transport verdict, application verdict, lifetime, ping, heartbeat. One verdict ends it.
-    pub(super) fn judge<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, now: Now, lateness: Span, out: &mut S) {
-        if now.at < self.deadline(policy) {
+    pub(super) fn judge<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, cx: &Ctx, lateness: Span, out: &mut S) {
+        if cx.now.at < self.deadline(policy, cx) {
             return;
         }
         let transport_stalled = lateness > transport_stall_after(policy);
@@ -34,15 +35,14 @@ impl Connection {
             out.count(Counter::Stalls);
             out.action(Action::Note(Note::Stalled { lateness }));
         }
-        let cx = self.cx(now);
-        if let Some(outcome) = self.verdict(policy, &cx, transport_stalled, application_stalled) {
+        if let Some(outcome) = self.verdict(policy, cx, transport_stalled, application_stalled) {
             return self.carry_out(policy, outcome, out);
         }
         if let Some(t) = &policy.transport {
-            if transport_stalled { self.pings.strict_stalled(t, &cx, out) } else { self.pings.ping(t, &cx, out) }
+            if transport_stalled { self.strict_stalled(t, cx, out) } else { self.ping(t, cx, out) }
         }
         if let Some(app) = &policy.application {
-            let after_beat = self.beat(app, beats, &cx, application_stalled, out);
+            let after_beat = self.beat(app, beats, cx, application_stalled, out);
             if let Some(outcome) = after_beat {
                 self.carry_out(policy, outcome, out);
             }
@@ -50,7 +50,7 @@ impl Connection {
     }
 
     fn verdict(&self, policy: &Policy, cx: &Ctx, transport_stalled: bool, application_stalled: bool) -> Option<Outcome> {
-        let transport = policy.transport.as_ref().filter(|_| !transport_stalled).and_then(|t| self.pings.judge(t, cx));
+        let transport = policy.transport.as_ref().filter(|_| !transport_stalled).and_then(|t| self.judge_pings(t, cx));
         // A maximum age says nothing about the peer: it holds after a stall as well.
         transport
             .or_else(|| policy.application.as_ref().filter(|_| !application_stalled).and_then(|a| self.application_verdict(a, cx)))
@@ -58,26 +58,26 @@ impl Connection {
     }
 
     fn application_verdict(&self, app: &Application, cx: &Ctx) -> Option<Outcome> {
-        let asked = app.ask.as_ref().and_then(|ask| self.heartbeats.judge(app, ask, cx));
-        asked.or_else(|| self.heard.judge(app, cx))
+        let asked = app.ask.as_ref().and_then(|ask| self.judge_beats(app, ask, cx));
+        asked.or_else(|| self.judge_listening(app, cx))
     }
 
     pub(super) fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
-        let deadline = self.lifetime_ends(&policy.limits);
-        let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, cx.last_byte);
+        let deadline = self.lifetime_ends(&policy.limits, cx);
+        let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, self.last_byte);
         (cx.now.at >= deadline).then_some(Outcome::Close(Verdict { deadline, ..verdict }))
     }
 
     fn beat<S: Sink>(&mut self, app: &Application, beats: &mut Beats, cx: &Ctx, stalled: bool, out: &mut S) -> Option<Outcome> {
-        if stalled {
-            self.heard.stalled(cx.now.at);
+        if let (true, Some(heard)) = (stalled, self.rest.heard()) {
+            heard.stalled(cx.now.at);
         }
         let ask = app.ask.as_ref()?;
         if stalled {
-            self.heartbeats.stalled(ask, beats, cx, out);
+            self.beats_stalled(ask, beats, cx, out);
             return None;
         }
-        self.heartbeats.beat(app, ask, beats, cx, out)
+        self.ask(app, ask, beats, cx, out)
     }
 
     /// The time for the handshake is over. Where the host stalled, what the peer sent meanwhile could not be read: it has the
@@ -86,7 +86,7 @@ impl Connection {
         let limit = policy.limits.handshake_timeout;
         if lateness > limit.min(STALL_AFTER_MAX) {
             out.count(Counter::Stalls);
-            self.ends_at = now.at.after(limit);
+            self.set_pings_due(now.at.after(limit));
         } else {
             self.abort(VerdictKind::Handshake, now, out);
         }
@@ -98,15 +98,16 @@ impl Connection {
         match outcome {
             Outcome::Close(verdict) => self.close(policy, verdict, out),
             Outcome::Abort(verdict) => {
-                self.phase = Phase::Ended;
+                self.set_phase(Phase::Ended);
                 out.action(Action::Abort(verdict));
             }
         }
     }
 
     fn close<S: Sink>(&mut self, policy: &Policy, verdict: Verdict, out: &mut S) {
-        self.phase = Phase::Closing;
-        self.ends_at = verdict.now.after(self.close_timeout(policy, &verdict));
+        let ends_at = verdict.now.after(self.close_timeout(policy, &verdict));
+        self.set_phase(Phase::Closing);
+        self.set_pings_due(ends_at);
         out.action(Action::Close(verdict));
     }
 
@@ -136,8 +137,8 @@ impl Connection {
     }
 
     pub(super) fn abort<S: Sink>(&mut self, kind: VerdictKind, now: Now, out: &mut S) {
-        self.phase = Phase::Ended;
-        out.action(Action::Abort(Verdict { deadline: self.ends_at, ..Verdict::plain(kind, None, "", now.at, self.last_byte) }));
+        self.set_phase(Phase::Ended);
+        out.action(Action::Abort(Verdict { deadline: self.ends_at(), ..Verdict::plain(kind, None, "", now.at, self.last_byte) }));
     }
 }
 

@@ -1,12 +1,15 @@
 //! The application plane: what we expect of the peer.
 
+use alloc::boxed::Box;
+
+use super::state::State;
 use super::{Ctx, Outcome};
 use crate::event::{Plane, Verdict, VerdictKind};
 use crate::policy::{Application, Listen, ListenFor, Policy};
 use crate::time::Instant;
 
 /// What is known of what the peer sends by itself.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(super) struct Heard {
     /// When that came which we listen for.
     at: Instant,
@@ -74,13 +77,6 @@ impl Heard {
         }
     }
 
-    pub(super) fn deadline(&self, app: &Application, cx: &Ctx) -> Instant {
-        if cx.unread {
-            return Instant::NEVER;
-        }
-        self.silence_at(app).min(self.feed_stalls_at(app))
-    }
-
     fn silence_at(&self, app: &Application) -> Instant {
         app.listen.map_or(Instant::NEVER, |Listen { limit, .. }| self.at.after(limit))
     }
@@ -92,26 +88,56 @@ impl Heard {
             _ => Instant::NEVER,
         }
     }
+}
 
-    pub(super) fn judge(&self, app: &Application, cx: &Ctx) -> Option<Outcome> {
-        if cx.unread {
+impl State {
+    /// Expects of the peer what `app` does, from now on, unless it does already.
+    pub(super) fn listen(&mut self, app: &Application, now: Instant) {
+        if app.listen.is_some() || app.feed_timeout.is_some() {
+            self.rest.make().heard.get_or_insert_with(|| Box::new(Heard::from(now)));
+        }
+    }
+
+    fn heard(&self) -> Option<&Heard> {
+        self.rest.get()?.heard.as_deref()
+    }
+
+    pub(super) fn listening_deadline(&self, app: &Application) -> Instant {
+        match self.heard() {
+            Some(heard) if !self.unread() => heard.silence_at(app).min(heard.feed_stalls_at(app)),
+            _ => Instant::NEVER,
+        }
+    }
+
+    pub(super) fn judge_listening(&self, app: &Application, cx: &Ctx) -> Option<Outcome> {
+        if self.unread() {
             return None;
         }
-        let (silence, feed) = (self.silence_at(app), self.feed_stalls_at(app));
+        let heard = self.heard()?;
+        let (silence, feed) = (heard.silence_at(app), heard.feed_stalls_at(app));
         if cx.now.at >= silence {
-            let kind = if cx.last_byte > self.at { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent };
+            let kind = if self.last_byte > heard.at { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent };
             let reason = if app.close_code.is_some() { "heartbeat timeout" } else { "" };
-            return Some(Outcome::Close(self.verdict(kind, app.close_code, reason, silence, cx)));
+            return Some(Outcome::Close(self.listening_verdict(heard, kind, app.close_code, reason, silence, cx)));
         }
         if cx.now.at >= feed {
-            return Some(Outcome::Close(self.verdict(VerdictKind::FeedStalled, Some(Policy::FEED_CODE), "feed stalled", feed, cx)));
+            let (kind, code) = (VerdictKind::FeedStalled, Some(Policy::FEED_CODE));
+            return Some(Outcome::Close(self.listening_verdict(heard, kind, code, "feed stalled", feed, cx)));
         }
         None
     }
 
-    fn verdict(&self, kind: VerdictKind, code: Option<u16>, reason: &'static str, deadline: Instant, cx: &Ctx) -> Verdict {
-        let last_answer = Some(self.heartbeat_at).filter(|at| *at > cx.opened);
-        Verdict { plane: Plane::Application, deadline, last_answer, ..Verdict::plain(kind, code, reason, cx.now.at, cx.last_byte) }
+    fn listening_verdict(
+        &self,
+        heard: &Heard,
+        kind: VerdictKind,
+        code: Option<u16>,
+        reason: &'static str,
+        deadline: Instant,
+        cx: &Ctx,
+    ) -> Verdict {
+        let last_answer = Some(heard.heartbeat_at).filter(|at| *at > self.opened);
+        Verdict { plane: Plane::Application, deadline, last_answer, ..Verdict::plain(kind, code, reason, cx.now.at, self.last_byte) }
     }
 }
 

@@ -2,30 +2,32 @@
 
 use super::inbound::Judged;
 use super::listen::Sign;
-use super::{Connection, Phase};
+use super::state::State;
+use super::{Ctx, Phase};
 use crate::event::{Action, Counter, Fault, Payload, Sink, Token, VerdictKind};
 use crate::policy::Policy;
 use crate::time::Now;
 
-impl Connection {
+impl State {
     fn touch(&mut self, now: Now) {
         self.last_byte = now.at;
-        self.heartbeats.heard();
+        self.set_beats_heard(true);
     }
 
     fn sign(&mut self, policy: &Policy, sign: Sign, now: Now) {
-        if let Some(app) = &policy.application {
-            self.heard.sign(app, sign, now.at);
+        if let (Some(app), Some(heard)) = (&policy.application, self.rest.heard()) {
+            heard.sign(app, sign, now.at);
         }
     }
 
     pub(super) fn bytes(&mut self, policy: &Policy, now: Now) {
         self.touch(now);
         if let Some(t) = &policy.transport {
-            self.pings.bytes(t, now.at);
+            self.pings_bytes(t, now.at);
         }
         self.sign(policy, Sign::Bytes, now);
-        if core::mem::take(&mut self.unread) {
+        if self.unread() {
+            self.set_unread(false);
             self.lift(policy, now);
         }
     }
@@ -33,7 +35,7 @@ impl Connection {
     fn frame(&mut self, policy: &Policy, sign: Sign, now: Now) {
         self.touch(now);
         if let Some(t) = &policy.transport {
-            self.pings.frame(t, now.at);
+            self.pings_frame(t, now.at);
         }
         self.sign(policy, sign, now);
     }
@@ -42,14 +44,14 @@ impl Connection {
         self.frame(policy, sign, now);
         self.malformed = 0;
         if let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) {
-            self.heartbeats.message(ask, now.at);
+            self.beats_message(ask, now.at);
         }
     }
 
     pub(super) fn peer_ping<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
         self.frame(policy, Sign::Ping, now);
         out.count(Counter::PingsReceived);
-        match self.inbound.ping(&policy.limits, now.at) {
+        match self.rest.make().inbound.ping(&policy.limits, now.at) {
             Judged::Allowed => {}
             Judged::Struck => out.count(Counter::PingsStruck),
             Judged::TooMany => {
@@ -59,12 +61,11 @@ impl Connection {
         }
     }
 
-    pub(super) fn pong<S: Sink>(&mut self, policy: &Policy, now: Now, payload: Payload, out: &mut S) {
-        self.frame(policy, Sign::Bytes, now);
-        let cx = self.cx(now);
+    pub(super) fn pong<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, payload: Payload, out: &mut S) {
+        self.frame(policy, Sign::Bytes, cx.now);
         match &policy.transport {
-            Some(t) => self.pings.pong(t, &cx, payload, out),
-            None if self.pings.user_pong(out) => {}
+            Some(t) => self.pings_pong(t, cx, payload, out),
+            None if self.user_pong(out) => {}
             None => out.count(Counter::PongsUnsolicited),
         }
     }
@@ -81,13 +82,12 @@ impl Connection {
         }
     }
 
-    pub(super) fn answer<S: Sink>(&mut self, policy: &Policy, now: Now, token: Token, out: &mut S) {
+    pub(super) fn answer<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, token: Token, out: &mut S) {
         let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) else {
-            return self.data(policy, now, out);
+            return self.data(policy, cx.now, out);
         };
-        self.message(policy, Sign::Answer, now);
-        let cx = self.cx(now);
-        self.heartbeats.answer(ask, token, &cx, out);
+        self.message(policy, Sign::Answer, cx.now);
+        self.match_answer(ask, token, cx, out);
     }
 
     pub(super) fn data<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
@@ -95,12 +95,11 @@ impl Connection {
         out.action(Action::Deliver);
     }
 
-    pub(super) fn ready<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {
-        let cx = self.cx(now);
+    pub(super) fn ready<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, out: &mut S) {
         if let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) {
-            self.heartbeats.ready(ask, &cx);
+            self.beats_ready(ask, cx);
         }
-        self.data(policy, now, out);
+        self.data(policy, cx.now, out);
     }
 
     pub(super) fn fault<S: Sink>(&mut self, policy: &Policy, now: Now, fault: Fault, out: &mut S) {
@@ -133,6 +132,6 @@ impl Connection {
             _ => Some(1002),
         };
         self.close_plain(policy, VerdictKind::PeerClosed, code, "", now, out);
-        self.phase = Phase::Echoed;
+        self.set_phase(Phase::Echoed);
     }
 }

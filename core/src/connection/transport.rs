@@ -1,124 +1,89 @@
 //! The transport plane: what all profiles share, and the way to the rules of each.
 
-use super::grid::{Grid, Spacing, slotted};
+use super::grid::{Spacing, slotted};
+use super::rest::ProfileTimes;
+use super::state::{At, RING, State};
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Payload, Plane, Sink, Token, Verdict, VerdictKind};
 use crate::policy::{Profile, Transport};
 use crate::rng::Purpose;
-use crate::rtt::Rtt;
 use crate::time::{Instant, Span};
 
 /// How many pings are remembered, and may be undischarged at once.
-pub(super) const PINGS_MAX: u8 = 4;
+#[allow(clippy::cast_possible_truncation, reason = "four")]
+pub(super) const PINGS_MAX: u8 = RING as u8;
 
-/// What is known of our pings.
-#[derive(Clone, Copy, Debug, Hash)]
-pub(super) struct Pings {
-    /// When pings are due.
-    pub(super) grid: Grid,
-    /// When the newest ping was queued; the opening before that.
-    pub(super) last_ping: Instant,
-    /// When the oldest outstanding ping was written (queued, where rule R6 does not hold).
-    pub(super) oldest: Instant,
-    /// When the last pong that counts came; before the first, when the plane started.
-    pub(super) last_pong: Instant,
-    /// `gorilla-chat`: from when its wait for a pong runs.
-    pub(super) wait_from: Instant,
-    /// From when an unwritten ping counts as stalled.
-    pub(super) stall_from: Instant,
-    /// When ping k was written, at (k - 1) mod 4.
-    pub(super) flushed: [Instant; PINGS_MAX as usize],
-    /// How many pings were queued: the newest is ping number `sent`.
-    pub(super) sent: u64,
-    /// Pings written since the last pong that counts.
-    pub(super) unanswered: u32,
-    pub(super) rtt: Rtt,
-    /// How many written pings have their deadline running.
-    pub(super) undischarged: u8,
-    /// How many of the remembered pings, the newest, have had no pong.
-    pub(super) unresolved: u8,
-    /// How many pings of the user's may still be answered.
-    pub(super) user_pings: u8,
-    /// The newest ping is not written yet.
-    pub(super) unwritten: bool,
-    /// A pong that counts has come.
-    pub(super) answered: bool,
-    /// Something was heard since the oldest outstanding ping.
-    pub(super) heard: bool,
-    /// Profiles with one outstanding ping: it waits for its pong.
-    pub(super) waiting: bool,
-    /// Whose rules the plane started under.
-    profile: Profile,
-}
-
-impl Pings {
-    /// A plane that is off.
-    pub(super) const OFF: Pings = Pings {
-        grid: Grid::NONE,
-        last_ping: Instant::NEVER,
-        oldest: Instant::NEVER,
-        last_pong: Instant::NEVER,
-        wait_from: Instant::NEVER,
-        stall_from: Instant::NEVER,
-        flushed: [Instant::NEVER; PINGS_MAX as usize],
-        sent: 0,
-        unanswered: 0,
-        rtt: Rtt::NONE,
-        undischarged: 0,
-        unresolved: 0,
-        user_pings: 0,
-        unwritten: false,
-        answered: false,
-        heard: false,
-        waiting: false,
-        profile: Profile::Strict,
-    };
-
+impl State {
     /// The plane starts.
-    pub(super) fn start<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
+    pub(super) fn start_pings<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
+        let now = cx.now.at;
         let first = match (t.profile, t.first) {
             (Profile::Strict, None) => drawn_first(t.interval, cx),
-            (Profile::Strict, Some(first)) => cx.now.at.after(first),
-            _ => cx.now.at.after(t.interval),
+            (Profile::Strict, Some(first)) => now.after(first),
+            _ => now.after(t.interval),
         };
-        // The numbers of pings go on, so that no payload is ever used twice.
-        let (sent, user_pings) = (self.sent, self.user_pings);
-        *self = Pings {
-            grid: Grid::from(first),
-            last_ping: cx.now.at,
-            last_pong: cx.now.at,
-            wait_from: cx.now.at,
-            profile: t.profile,
-            sent,
-            user_pings,
-            ..Pings::OFF
-        };
+        self.clear_pings(first);
+        self.set_time(At::LastPong, now);
+        self.set_profile(t.profile);
+        if t.profile != Profile::Strict {
+            *self.rest.make_profile() = ProfileTimes { last_ping: now, oldest: Instant::NEVER, wait_from: now };
+        }
         if let Some(from) = t.clamped_from {
             out.action(Action::Note(crate::event::Note::Clamped { from, to: t.timeout }));
         }
     }
 
+    /// Forgets all but the numbers of pings, which go on, so that no payload is ever used twice.
+    fn clear_pings(&mut self, first: Instant) {
+        self.set_time(At::PingWritten, Instant::NEVER);
+        self.set_time(At::LastPong, Instant::NEVER);
+        self.set_pings_grid(first);
+        self.set_rtt(crate::rtt::Rtt::default());
+        self.set_unanswered(0);
+        self.set_undischarged(0);
+        self.set_unresolved(0);
+        self.set_ping_unwritten(false);
+        self.set_pings_answered(false);
+        self.set_pings_heard(false);
+        self.set_ping_waits(false);
+    }
+
     /// The settings changed.
-    pub(super) fn rebase<S: Sink>(&mut self, t: Option<&Transport>, cx: &Ctx, out: &mut S) {
+    pub(super) fn rebase_pings<S: Sink>(&mut self, t: Option<&Transport>, cx: &Ctx, out: &mut S) {
         match t {
-            None => *self = Pings { sent: self.sent, user_pings: self.user_pings, ..Pings::OFF },
-            Some(t) if !self.grid.is_on() || self.profile != t.profile => self.start(t, cx, out),
-            Some(t) => self.rebase_grid(t, cx),
+            None => self.clear_pings(Instant::NEVER),
+            Some(t) if !self.pings_on() || self.profile() != t.profile => self.start_pings(t, cx, out),
+            Some(t) => self.rebase_pings_grid(t, cx),
         }
     }
 
-    fn rebase_grid(&mut self, t: &Transport, cx: &Ctx) {
+    fn rebase_pings_grid(&mut self, t: &Transport, cx: &Ctx) {
         let from = match t.profile {
-            Profile::Strict | Profile::Tornado64 | Profile::WsRecipe => return self.grid.rebase(spacing(t, cx), cx.now.at),
-            Profile::UWebSockets => cx.last_byte,
-            Profile::Tornado65 | Profile::Websockets | Profile::GorillaChat => self.last_ping,
+            Profile::Strict | Profile::Tornado64 | Profile::WsRecipe => {
+                let next = self.pings_grid().rebased(spacing(t, cx), cx.now.at);
+                return self.set_pings_due(next);
+            }
+            Profile::UWebSockets => self.last_byte,
+            Profile::Tornado65 | Profile::Websockets | Profile::GorillaChat => self.rest.profile().last_ping,
         };
-        self.grid.set(from.after(t.interval).max(cx.now.at));
+        self.set_pings_due(from.after(t.interval).max(cx.now.at));
+    }
+
+    /// When the next ping is due.
+    pub(super) fn ping_due(&self, t: &Transport, cx: &Ctx) -> Instant {
+        let spacing = spacing(t, cx);
+        if spacing.jitter_ppm == 0 { self.pings_due() } else { self.pings_grid().due(spacing) }
+    }
+
+    /// The ping that was due is served.
+    pub(super) fn pass_ping(&mut self, t: &Transport, cx: &Ctx) {
+        let next = self.pings_grid().passed(spacing(t, cx), cx.now.at);
+        self.set_pings_due(next);
     }
 
     /// When the plane has something to do.
-    pub(super) fn deadline(&self, t: &Transport, cx: &Ctx) -> Instant {
-        if !self.grid.is_on() {
+    pub(super) fn pings_deadline(&self, t: &Transport, cx: &Ctx) -> Instant {
+        if !self.pings_on() {
             return Instant::NEVER;
         }
         match t.profile {
@@ -128,7 +93,7 @@ impl Pings {
     }
 
     /// The verdict that is due, if any.
-    pub(super) fn judge(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {
+    pub(super) fn judge_pings(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {
         match t.profile {
             Profile::Strict => self.strict_judge(t, cx),
             _ => self.profile_judge(t, cx),
@@ -144,42 +109,39 @@ impl Pings {
     }
 
     /// A deadline that an input brought about passes now at the earliest.
-    pub(super) fn lift(&mut self, t: &Transport, now: Instant) {
+    pub(super) fn lift_pings(&mut self, t: &Transport, now: Instant) {
         match t.profile {
             Profile::Strict => self.strict_lift(t, now),
-            Profile::GorillaChat => self.wait_from = self.wait_from.max(now.before(t.timeout)),
-            Profile::Tornado65 | Profile::Websockets | Profile::UWebSockets if self.waiting => {
-                self.last_ping = self.last_ping.max(now.before(t.timeout));
-            }
-            _ => {}
+            _ => self.profile_lift(t, now),
         }
     }
 
     /// Bytes arrived.
-    pub(super) fn bytes(&mut self, t: &Transport, now: Instant) {
-        self.heard = true;
+    pub(super) fn pings_bytes(&mut self, t: &Transport, now: Instant) {
+        self.set_pings_heard(true);
         match t.profile {
             Profile::Strict => self.strict_bytes(t),
             // Any byte counts for uWebSockets: its idle timer starts anew.
             Profile::UWebSockets => {
-                (self.waiting, self.unanswered) = (false, 0);
-                self.grid.set(now.after(t.interval));
+                self.set_ping_waits(false);
+                self.set_unanswered(0);
+                self.set_pings_due(now.after(t.interval));
             }
             _ => {}
         }
     }
 
     /// A whole frame arrived.
-    pub(super) fn frame(&mut self, t: &Transport, now: Instant) {
-        self.bytes(t, now);
+    pub(super) fn pings_frame(&mut self, t: &Transport, now: Instant) {
+        self.pings_bytes(t, now);
         if t.profile == Profile::Strict {
             self.strict_frame(t);
         }
     }
 
-    /// A pong arrived.
-    pub(super) fn pong<S: Sink>(&mut self, t: &Transport, cx: &Ctx, payload: Payload, out: &mut S) {
-        self.frame(t, cx.now.at);
+    /// A pong arrived: a frame like any other, and what it answers.
+    pub(super) fn pings_pong<S: Sink>(&mut self, t: &Transport, cx: &Ctx, payload: Payload, out: &mut S) {
+        self.pings_frame(t, cx.now.at);
         match t.profile {
             Profile::Strict => self.strict_pong(t, cx, payload, out),
             _ => self.profile_pong(t, cx, payload, out),
@@ -188,66 +150,58 @@ impl Pings {
 
     /// A ping of ours was written. One that its pong overtook is written already.
     pub(super) fn ping_flushed(&mut self, t: &Transport, cx: &Ctx, payload: Payload) {
-        if !self.unwritten || payload != payload_of(t.profile, cx, self.sent) {
+        if !self.ping_unwritten() || payload != payload_of(t.profile, cx, self.sent()) {
             return;
         }
-        self.unwritten = false;
-        *self.slot(self.sent) = cx.now.at;
+        self.set_ping_unwritten(false);
+        self.set_time(At::PingWritten, cx.now.at);
         if t.profile == Profile::Strict {
-            self.strict_flushed(cx);
-        }
-    }
-
-    /// The transport took bytes.
-    pub(super) fn wrote(&mut self, now: Instant) {
-        if self.unwritten {
-            self.stall_from = now;
+            self.strict_flushed();
         }
     }
 
     /// Queues ping number `sent + 1`.
-    pub(super) fn send<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
-        self.sent = self.sent.wrapping_add(1);
-        self.unresolved = PINGS_MAX.min(self.unresolved + 1);
-        (self.last_ping, self.stall_from, self.unwritten) = (cx.now.at, cx.now.at, true);
+    pub(super) fn send_ping<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
+        self.count_sent();
+        self.set_unresolved(PINGS_MAX.min(self.unresolved() + 1));
+        self.set_time(At::PingWritten, cx.now.at);
+        self.set_ping_unwritten(true);
         out.count(Counter::PingsSent);
-        out.action(Action::Ping(payload_of(t.profile, cx, self.sent)));
+        out.action(Action::Ping(payload_of(t.profile, cx, self.sent())));
     }
 
-    /// A pong that counts came for ping `number`: it and all older ones are resolved.
-    pub(super) fn resolve<S: Sink>(&mut self, t: &Transport, cx: &Ctx, number: u64, out: &mut S) {
+    /// A pong that counts came for the ping that `age` newer ones followed: it and all older ones are resolved.
+    pub(super) fn resolve<S: Sink>(&mut self, t: &Transport, cx: &Ctx, age: u8, out: &mut S) {
         out.count(Counter::PongsMatched);
-        self.answered(cx);
-        if number == self.sent && self.unwritten {
+        self.pong_counts(cx);
+        if age == 0 && self.ping_unwritten() {
             // The pong overtook the news that its ping was written.
-            self.unwritten = false;
+            self.set_ping_unwritten(false);
         } else {
-            let rtt = cx.now.at.since(*self.slot(number));
-            self.rtt.sample(rtt);
-            out.rtt(Plane::Transport, payload_of(t.profile, cx, number).token(), rtt);
+            let rtt = cx.now.at.since(self.ping_written(age));
+            let mut smoothed = self.rtt();
+            smoothed.sample(rtt);
+            self.set_rtt(smoothed);
+            out.rtt(Plane::Transport, payload_of(t.profile, cx, self.number(age)).token(), rtt);
         }
-        let newer = self.sent.wrapping_sub(number);
-        self.unresolved = u8::try_from(newer).unwrap_or(PINGS_MAX).min(PINGS_MAX);
-        self.unanswered = u32::from(self.unresolved).saturating_sub(u32::from(self.unwritten));
+        self.set_unresolved(age);
+        self.set_unanswered(u32::from(age).saturating_sub(u32::from(self.ping_unwritten())));
     }
 
     /// A pong that counts came.
-    pub(super) fn answered(&mut self, cx: &Ctx) {
-        (self.last_pong, self.wait_from, self.answered) = (cx.now.at, cx.now.at, true);
+    pub(super) fn pong_counts(&mut self, cx: &Ctx) {
+        self.set_time(At::LastPong, cx.now.at);
+        self.set_pings_answered(true);
     }
 
     /// When the last pong that counts came.
-    pub(super) fn last_answer(&self) -> Option<Instant> {
-        self.answered.then_some(self.last_pong)
+    pub(super) fn last_pong(&self) -> Option<Instant> {
+        self.pings_answered().then(|| self.time(At::LastPong))
     }
 
-    /// When ping `number` was written.
-    pub(super) fn written(&self, number: u64) -> Instant {
-        self.flushed[place(number)]
-    }
-
-    pub(super) fn slot(&mut self, number: u64) -> &mut Instant {
-        &mut self.flushed[place(number)]
+    /// The number of the ping that `age` newer ones followed.
+    pub(super) fn number(&self, age: u8) -> u64 {
+        self.sent().wrapping_sub(u64::from(age))
     }
 
     /// A pong for a ping of the user's, if one is outstanding.
@@ -260,25 +214,31 @@ impl Pings {
         true
     }
 
+    /// The user's ping goes out.
+    pub(super) fn user_ping<S: Sink>(&mut self, out: &mut S) {
+        self.user_pings = self.user_pings.saturating_add(1);
+        out.action(Action::UserPing);
+    }
+
     /// The verdict of silence, with its facts.
-    pub(super) fn silence(&self, t: &Transport, cx: &Ctx, facts: Facts) -> Verdict {
+    pub(super) fn pings_silence(&self, t: &Transport, cx: &Ctx, facts: Facts) -> Verdict {
         Verdict {
-            kind: if self.heard { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
+            kind: if self.pings_heard() { VerdictKind::PeerSlow } else { VerdictKind::PeerSilent },
             code: facts.code,
             reason: facts.reason,
             plane: Plane::Transport,
-            token: self.oldest_token(t, cx, facts.unanswered),
+            token: self.oldest_ping(t, cx, facts.unanswered),
             written: Some(facts.written),
             unanswered: facts.unanswered,
-            last_answer: self.last_answer(),
-            last_byte: cx.last_byte,
+            last_answer: self.last_pong(),
+            last_byte: self.last_byte,
             deadline: facts.deadline,
             now: cx.now.at,
         }
     }
 
-    fn oldest_token(&self, t: &Transport, cx: &Ctx, unanswered: u32) -> Option<Token> {
-        let written = self.sent.wrapping_sub(u64::from(self.unwritten && t.profile == Profile::Strict));
+    fn oldest_ping(&self, t: &Transport, cx: &Ctx, unanswered: u32) -> Option<Token> {
+        let written = self.sent().wrapping_sub(u64::from(self.ping_unwritten() && t.profile == Profile::Strict));
         let oldest = written.wrapping_sub(u64::from(unanswered).saturating_sub(1));
         let payload = payload_of(t.profile, cx, oldest);
         (unanswered > 0 && payload != Payload::Empty).then(|| payload.token())
@@ -299,11 +259,6 @@ fn drawn_first(interval: Span, cx: &Ctx) -> Instant {
     let earliest = cx.now.at.after(interval.part(2));
     let drawn = earliest.after(cx.chance.span(Purpose::FirstPing, 0, interval.minus(interval.part(2))));
     slotted(drawn, earliest, interval)
-}
-
-/// Where the written time of ping `number` is kept.
-pub(super) const fn place(number: u64) -> usize {
-    (number.wrapping_sub(1) % PINGS_MAX as u64) as usize
 }
 
 /// The payload of ping `number`.

@@ -1,14 +1,15 @@
 //! Looking into a connection: plain data for people, pages and metrics. Nothing here decides.
 
-use super::transport::{PINGS_MAX, payload_of, spacing};
-use super::{Connection, Ctx, Phase};
+use super::beats::Unwritten;
+use super::state::State;
+use super::transport::{PINGS_MAX, known, payload_of};
+use super::{Ctx, Phase};
 use crate::event::Token;
-use crate::policy::{Ask, Matching, Policy, TokenKind, Transport};
-use crate::time::{Instant, Now, Span};
+use crate::policy::{Ask, Policy, TokenKind, Transport};
+use crate::time::{Instant, Span};
 
 /// How many pings, and how many heartbeats, a [`PlaneView`] shows at most.
 pub const RECENT_MAX: usize = PINGS_MAX as usize;
-const _: () = assert!(RECENT_MAX == Matching::WINDOW_MAX as usize);
 
 /// What can be seen of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,62 +49,56 @@ pub struct Asked {
     /// What it carries; zero where it carries nothing.
     pub token: Token,
     /// When it was written to the transport, or where the plane's rules count from the queueing, when it was queued.
-    /// `None` while it is unwritten, and where the time is not kept because its answer came.
+    /// `None` while it is unwritten, and where the time is not kept: its answer came, or a profile needs the newest one's only.
     pub written: Option<Instant>,
     /// Its answer, or that to a later one, has come.
     pub answered: bool,
 }
 
-impl Connection {
-    /// What can be seen of it now.
-    ///
-    /// `policy` is the one that it runs under.
-    #[must_use]
-    pub fn view(&self, policy: &Policy) -> View {
-        let cx = self.cx(Now::default());
-        let is_open = self.phase == Phase::Open;
-        let due = |at: Instant| Some(at).filter(|at| is_open && *at != Instant::NEVER);
+impl State {
+    pub(super) fn view(&self, policy: &Policy, cx: &Ctx) -> View {
+        let is_open = self.phase() == Phase::Open;
+        let due = |at: Instant| known(at).filter(|_| is_open);
         View {
-            phase: self.phase,
+            phase: self.phase(),
             opened: self.opened,
             last_byte: self.last_byte,
             transport: policy.transport.as_ref().map(|t| PlaneView {
-                unanswered: self.pings.unanswered,
-                sent: Some(self.pings.sent),
-                last_answer: self.pings.last_answer(),
-                srtt: self.pings.rtt.smoothed(),
-                next_due: due(self.pings.grid.due(spacing(t, &cx))),
-                recent: self.recent_pings(t, &cx),
+                unanswered: self.unanswered(),
+                sent: Some(self.sent()),
+                last_answer: self.last_pong(),
+                srtt: self.rtt().smoothed(),
+                next_due: due(self.ping_due(t, cx)),
+                recent: self.recent_pings(t, cx),
             }),
             application: policy.application.as_ref().map(|app| match &app.ask {
-                Some(ask) => self.heartbeats_view(ask, due(self.heartbeats.due(ask, &cx))),
+                Some(ask) => self.beats_view(ask, due(self.beat_due(ask, cx))),
                 None => PlaneView::NOTHING_SENT,
             }),
         }
     }
 
     fn recent_pings(&self, t: &Transport, cx: &Ctx) -> [Option<Asked>; RECENT_MAX] {
-        let pings = &self.pings;
-        oldest_first(u8::try_from(pings.sent).unwrap_or(PINGS_MAX).min(PINGS_MAX), |age| {
-            let number = pings.sent.wrapping_sub(u64::from(age));
-            let answered = age >= pings.unresolved;
-            let is_written = age > 0 || !pings.unwritten;
-            let written = (is_written && !answered).then(|| pings.written(number));
-            Asked { token: payload_of(t.profile, cx, number).token(), written, answered }
+        oldest_first(self.pings_known(), |age| {
+            let answered = age >= self.unresolved();
+            let is_written = age > 0 || !self.ping_unwritten();
+            let written = known(self.ping_written(age)).filter(|_| is_written && !answered);
+            Asked { token: payload_of(t.profile, cx, self.number(age)).token(), written, answered }
         })
     }
 
-    fn heartbeats_view(&self, ask: &Ask, next_due: Option<Instant>) -> PlaneView {
-        let beats = &self.heartbeats;
+    fn beats_view(&self, ask: &Ask, next_due: Option<Instant>) -> PlaneView {
+        let tokens = self.tokens();
         PlaneView {
-            unanswered: beats.unanswered(),
-            sent: (ask.token == TokenKind::Counter).then(|| beats.last_token()),
-            last_answer: beats.last_answer(),
+            unanswered: u32::from(self.beats_unanswered),
+            sent: (ask.token == TokenKind::Counter).then(|| self.last_token()),
+            last_answer: self.last_answer(),
             next_due,
-            recent: oldest_first(beats.known(), |age| {
-                let answered = u32::from(age) >= beats.unanswered();
-                let written = (!answered && beats.is_written(age)).then(|| beats.written(age));
-                Asked { token: beats.token(age), written, answered }
+            recent: oldest_first(self.tokens_known(), |age| {
+                let answered = age >= self.beats_unanswered;
+                let is_written = age > 0 || self.beat_unwritten() != Unwritten::Counted;
+                let written = known(self.beat_written(age)).filter(|_| is_written && !answered);
+                Asked { token: Token(tokens[usize::from(age)]), written, answered }
             }),
             ..PlaneView::NOTHING_SENT
         }

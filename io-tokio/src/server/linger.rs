@@ -1,7 +1,7 @@
 //! Sockets that were answered and refused: kept for a moment so that the peer can read why.
 //!
-//! Closing a socket with unread bytes resets it, and a reset may overtake the answer. So writing is shut down, what still
-//! comes is thrown away, and the socket goes when the peer closes, or after a time and a size.
+//! Closing a socket with unread bytes resets it, and a reset may overtake the answer. So the answer is written out, writing is
+//! shut down, what still comes is thrown away, and the socket goes when the peer closes, or after a time and a size.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -32,6 +32,8 @@ struct Lingering {
     stream: Option<TcpStream>,
     until: Instant,
     discarded_bytes: u32,
+    /// What the kernel had no room for yet.
+    rest: Vec<u8>,
 }
 
 /// Numbers come again after so many.
@@ -43,31 +45,33 @@ impl Linger {
         Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
     }
 
-    /// Sends `answer` and keeps the socket for a moment. `is_registered` tells whether the poll knows it already.
-    pub(super) fn answer(&mut self, mut stream: TcpStream, registry: &Registry, answer: &[u8], now: Instant, known: Known) {
-        // A fresh socket has room for an answer of a few kilobytes; a peer that made it full does not get all of it.
-        if stream.write(answer).is_err() || stream.shutdown(Shutdown::Write).is_err() {
-            return;
-        }
+    /// Sends `answer` and keeps the socket for a moment. `known` tells whether the poll knows it already.
+    pub(super) fn answer(&mut self, stream: TcpStream, registry: &Registry, answer: &[u8], now: Instant, known: Known) {
+        let until = now.after(LINGER);
+        let mut lingering = Lingering { stream: Some(stream), until, discarded_bytes: 0, rest: answer.to_vec() };
+        lingering.write();
+        let Some(stream) = &mut lingering.stream else { return };
         if self.sockets.len() >= LINGERING_MAX {
             self.pop();
         }
         let token = Token(self.token_base + (self.first + self.sockets.len()) % NUMBERS);
+        let interest = if lingering.rest.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         let registered = match known {
-            Known::Yes => registry.reregister(&mut stream, token, Interest::READABLE),
-            Known::No => registry.register(&mut stream, token, Interest::READABLE),
+            Known::Yes => registry.reregister(stream, token, interest),
+            Known::No => registry.register(stream, token, interest),
         };
         if registered.is_err() {
             return;
         }
-        self.sockets.push_back(Lingering { stream: Some(stream), until: now.after(LINGER), discarded_bytes: 0 });
+        self.sockets.push_back(lingering);
     }
 
-    /// Throws away what came for `token`.
-    pub(super) fn readable(&mut self, token: usize, space: &mut [u8]) {
+    /// Writes on, and throws away what came for `token`.
+    pub(super) fn ready(&mut self, token: usize, space: &mut [u8]) {
         let number = token - self.token_base;
         let place = (number + NUMBERS - self.first % NUMBERS) % NUMBERS;
         if let Some(lingering) = self.sockets.get_mut(place) {
+            lingering.write();
             lingering.discard(space, self.discard_bytes_max);
         }
         self.trim();
@@ -94,6 +98,25 @@ impl Linger {
 }
 
 impl Lingering {
+    /// Writes what there is room for; behind the last byte writing is shut down.
+    fn write(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        while !self.rest.is_empty() {
+            match stream.write(&self.rest) {
+                Ok(n) if n > 0 => drop(self.rest.drain(..n)),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => {
+                    self.stream = None;
+                    return;
+                }
+            }
+        }
+        if stream.shutdown(Shutdown::Write).is_err() {
+            self.stream = None;
+        }
+    }
+
     fn discard(&mut self, space: &mut [u8], bytes_max: u32) {
         let Some(stream) = &mut self.stream else { return };
         loop {

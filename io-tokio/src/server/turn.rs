@@ -148,7 +148,7 @@ impl<H: Handler> Driver<H> {
         }
         if token >= LINGER_TOKENS {
             let mut space = std::mem::take(&mut self.space);
-            self.linger.readable(token, &mut space);
+            self.linger.ready(token, &mut space);
             self.space = space;
             return;
         }

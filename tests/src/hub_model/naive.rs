@@ -1,6 +1,6 @@
 //! Connections in a list, all asked at each call.
 
-use wsbeat_core::connection::{Beats, Connection, Phase};
+use wsbeat_core::connection::{Beats, Connection, ConnectionRef, Phase};
 use wsbeat_core::event::{Action, ConnId, Counter, Input, Plane, Sink, Token};
 use wsbeat_core::hub::HubSink;
 use wsbeat_core::policy::Policy;
@@ -155,11 +155,11 @@ impl Naive {
 
     /// When `member` is due.
     pub fn deadline(&self, member: &Member) -> Instant {
-        self.deadline_in(member, &member.connection)
+        self.deadline_in(member, member.connection.by_ref())
     }
 
     /// When `connection` would be due in the place of `member`.
-    pub fn deadline_in(&self, member: &Member, connection: &Connection) -> Instant {
+    pub fn deadline_in(&self, member: &Member, connection: ConnectionRef<'_>) -> Instant {
         connection.deadline(&self.policies[member.policy].0)
     }
 

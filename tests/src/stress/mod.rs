@@ -10,6 +10,7 @@ mod report;
 
 use std::time::Duration;
 
+pub use process::{Server, Weight};
 pub use report::Report;
 
 /// How hard, and for how long.

@@ -6,20 +6,27 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 /// A running `wsbeat serve`; killed where it is dropped.
-pub(super) struct Server {
+pub struct Server {
     child: Child,
-    pub(super) address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 /// What it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Weight {
-    pub(super) resident_kib: u64,
-    pub(super) descriptors: usize,
+pub struct Weight {
+    /// Resident memory.
+    pub resident_kib: u64,
+    /// Open descriptors.
+    pub descriptors: usize,
 }
 
 impl Server {
-    pub(super) fn start(connections: usize) -> Result<Self, String> {
+    /// Starts a server with heartbeats and pings, with room for so many connections and a tenth more.
+    ///
+    /// # Errors
+    /// Why it does not run.
+    pub fn start(connections: usize) -> Result<Self, String> {
         let command = crate::peers::wsbeat()?;
         let most = (connections + connections / 10 + 100).to_string();
         let args = ["serve", "-q", "--listen", "127.0.0.1:0", "--ping-interval", "20s", "--max-connections", &most];
@@ -39,7 +46,11 @@ impl Server {
         sent.ok().filter(|status| status.success()).map(drop).ok_or(format!("SIG{name} could not be sent"))
     }
 
-    pub(super) fn weight(&self) -> Result<Weight, String> {
+    /// What it holds now.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn weight(&self) -> Result<Weight, String> {
         let proc = format!("/proc/{}", self.child.id());
         let status = fs::read_to_string(format!("{proc}/status")).map_err(|e| e.to_string())?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;

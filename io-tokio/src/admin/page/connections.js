@@ -74,10 +74,10 @@ export class Connections {
     }
   }
 
-  /** From the first page. */
+  /** From the first page, as somebody asked. */
   restart() {
     this.cursors = [undefined];
-    return this.load();
+    return this.loadAndTell();
   }
 
   page(step) {
@@ -85,7 +85,13 @@ export class Connections {
     if (step > 0) this.cursors.push(this.following);
     else if (this.cursors.length > 1) this.cursors.pop();
     this.following = undefined;
-    return this.load();
+    return this.loadAndTell();
+  }
+
+  /** What somebody asked for is told to those who do not see it; the renewals are not. */
+  async loadAndTell() {
+    await this.load();
+    setText($("rows-told"), $("rows-status").textContent);
   }
 
   /** Asks for the page that is looked at; the newest question wins. */

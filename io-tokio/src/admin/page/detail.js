@@ -52,13 +52,21 @@ export class Detail {
       const connection = await get(`api/connections/${id}`);
       if (id !== this.id) return;
       this.last = connection;
-      this.show(connection);
+      if (!isSelecting()) this.show(connection);
     } catch (error) {
       if (id !== this.id) return;
       if (error.status === 404) return this.ended();
       this.say(`${error.message} What is shown may be old.`);
     }
     this.timer = setTimeout(() => this.load(), REFRESH_MS);
+  }
+
+  /** Numbers begin anew with a server: what is shown is of the old one. */
+  restarted() {
+    if (this.id === undefined) return;
+    clearTimeout(this.timer);
+    $("close-open").disabled = true;
+    this.say("The server was restarted: this connection is gone.");
   }
 
   /** It is gone: what it was stays to be read, with the reason where the page knows it. */
@@ -118,4 +126,10 @@ export class Detail {
     strip.dataset.strip = key;
     return h("div", {}, strip, h("p", { class: "soft small" }, `Newest: ${last.token}, ${words[last.state]}.`));
   }
+}
+
+/** Whether somebody selects text of the view, to copy it: it must not change meanwhile. */
+function isSelecting() {
+  const selection = getSelection();
+  return !selection.isCollapsed && $("detail-body").contains(selection.anchorNode);
 }

@@ -29,7 +29,10 @@ const detail = new Detail((id) => verdicts.about(id), () => connections.load());
 
 function onSummary(next) {
   if (!past.last) past.restore(next.started_ms, next.now_ms);
-  if (past.push(next)) notice("The server was restarted: everything counts anew.");
+  if (past.push(next)) {
+    notice("The server was restarted: everything counts anew.");
+    detail.restarted();
+  }
   summary = next;
   draw();
 }

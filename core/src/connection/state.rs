@@ -1,0 +1,343 @@
+//! The state of a connection, packed: 104 bytes with both planes on.
+//!
+//! A server holds as many of these as it has connections, so each field takes the bits it needs. Nothing is rounded: what
+//! does not fit (a round trip of minutes, an interval of hours, a fifth unanswered ping) goes to the [`Rest`].
+
+use super::Phase;
+use super::beats::Unwritten;
+use super::flags::Flags;
+use super::grid::Grid;
+use super::near::{Forty, Near};
+use super::rest::Rest;
+use crate::policy::{Matching, Policy, Profile};
+use crate::rtt::Rtt;
+use crate::time::Instant;
+
+/// How many pings, and how many heartbeats, are remembered.
+pub(super) const RING: usize = Matching::WINDOW_MAX as usize;
+
+/// How many instants are kept by their distance from another.
+pub(super) const NEARS: usize = 6;
+
+/// What is known of a connection.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct State {
+    pub(super) opened: Instant,
+    pub(super) last_byte: Instant,
+    /// The next ping; before and after [`Phase::Open`] the deadline of the handshake, or of the close handshake.
+    pings_due: Instant,
+    /// The next heartbeat.
+    beats_due: Instant,
+    /// The newest token, in the ring or not.
+    last_token: u64,
+    pub(super) rest: Rest,
+    /// By their names in [`At`].
+    near: [Near; NEARS],
+    /// How much the newest remembered token lies below `last_token`, and each older one below the one after it.
+    tokens_back: [u16; RING],
+    /// The low 24 bits of the smoothed round trip and of its variation, in microseconds.
+    rtt_us: [[u8; 3]; 2],
+    /// How many pings were queued: the newest is ping number `sent`. (At the shortest interval it wraps after 34 years.)
+    sent: Forty,
+    /// How many pings of the user's may still be answered.
+    pub(super) user_pings: u8,
+    /// Malformed heartbeats in a row.
+    pub(super) malformed: u8,
+    /// Heartbeats that count and are not answered.
+    pub(super) beats_unanswered: u8,
+    pub(super) flags: Flags,
+}
+
+/// The instants that are kept by their distance from another.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// The first point of the grid of pings; from the opening.
+    PingsFirst,
+    /// When the newest ping was written; while it is unwritten, from when it counts as stalled. From the next ping.
+    PingWritten,
+    /// When the last pong that counts came; before the first, when the plane started. From the next ping.
+    LastPong,
+    /// The first point of the grid of heartbeats; from the opening.
+    BeatsFirst,
+    /// When the newest heartbeat was written (queued, where rule R6 does not hold); while it is unwritten, from when it
+    /// counts as stalled. From the next heartbeat.
+    BeatWritten,
+    /// When the last answer that counts came; [`Instant::NEVER`] is none. From the next heartbeat.
+    LastAnswer,
+}
+
+/// More unanswered pings than this are counted in the [`Rest`].
+const UNANSWERED_FEW: u8 = 7;
+
+impl State {
+    /// A connection whose upgrade is under way since `now`.
+    pub(crate) fn new(policy: &Policy, now: Instant) -> Self {
+        State::accepted(now, now.after(policy.limits.handshake_timeout))
+    }
+
+    fn accepted(now: Instant, handshake_ends: Instant) -> Self {
+        State {
+            opened: now,
+            last_byte: now,
+            pings_due: handshake_ends,
+            beats_due: Instant::NEVER,
+            last_token: 0,
+            rest: Rest::NONE,
+            near: [Near::NEVER; NEARS],
+            tokens_back: [0; RING],
+            rtt_us: [[0; 3]; 2],
+            sent: Forty::ZERO,
+            user_pings: 0,
+            malformed: 0,
+            beats_unanswered: 0,
+            flags: Flags::default(),
+        }
+    }
+
+    /// A connection that is over: what an empty place of a slab holds.
+    pub(crate) fn ended() -> Self {
+        let mut state = State::accepted(Instant::ZERO, Instant::NEVER);
+        state.set_phase(Phase::Ended);
+        state
+    }
+
+    pub(crate) const fn phase(&self) -> Phase {
+        Phase::ALL[self.phase_index() as usize]
+    }
+
+    pub(super) fn set_phase(&mut self, phase: Phase) {
+        self.set_phase_index(phase as u8);
+    }
+
+    /// Whose rules the pings started under.
+    pub(super) const fn profile(&self) -> Profile {
+        Profile::ALL[self.profile_index() as usize]
+    }
+
+    pub(super) fn set_profile(&mut self, profile: Profile) {
+        self.set_profile_index(profile as u8);
+    }
+
+    // Times.
+
+    const fn anchor(&self, at: At) -> Instant {
+        match at {
+            At::PingsFirst | At::BeatsFirst => self.opened,
+            At::PingWritten | At::LastPong => self.pings_due,
+            At::BeatWritten | At::LastAnswer => self.beats_due,
+        }
+    }
+
+    pub(super) fn time(&self, at: At) -> Instant {
+        self.near[at as usize].at(self.anchor(at)).unwrap_or_else(|| self.rest.wide().instants[at as usize])
+    }
+
+    pub(super) fn set_time(&mut self, at: At, time: Instant) {
+        let near = Near::new(time, self.anchor(at));
+        self.near[at as usize] = near;
+        if near == Near::FAR {
+            self.rest.make_wide().instants[at as usize] = time;
+        }
+    }
+
+    /// Before and after [`Phase::Open`]: when the handshake, or the close handshake, ends.
+    pub(super) const fn ends_at(&self) -> Instant {
+        self.pings_due
+    }
+
+    /// The next ping.
+    pub(super) const fn pings_due(&self) -> Instant {
+        self.pings_due
+    }
+
+    pub(super) fn set_pings_due(&mut self, at: Instant) {
+        let times = [At::PingWritten, At::LastPong].map(|at| (at, self.time(at)));
+        self.pings_due = at;
+        times.into_iter().for_each(|(at, time)| self.set_time(at, time));
+    }
+
+    /// The next heartbeat.
+    pub(super) const fn beats_due(&self) -> Instant {
+        self.beats_due
+    }
+
+    pub(super) fn set_beats_due(&mut self, at: Instant) {
+        let times = [At::BeatWritten, At::LastAnswer].map(|at| (at, self.time(at)));
+        self.beats_due = at;
+        times.into_iter().for_each(|(at, time)| self.set_time(at, time));
+    }
+
+    /// Whether pings are due at all.
+    pub(super) fn pings_on(&self) -> bool {
+        !self.near[At::PingsFirst as usize].is_never()
+    }
+
+    /// Whether heartbeats are due at all.
+    pub(super) fn beats_on(&self) -> bool {
+        !self.near[At::BeatsFirst as usize].is_never()
+    }
+
+    pub(super) fn pings_grid(&self) -> Grid {
+        Grid::new(self.time(At::PingsFirst), self.pings_due)
+    }
+
+    pub(super) fn beats_grid(&self) -> Grid {
+        Grid::new(self.time(At::BeatsFirst), self.beats_due)
+    }
+
+    pub(super) fn set_pings_grid(&mut self, first: Instant) {
+        self.set_time(At::PingsFirst, first);
+        self.set_pings_due(first);
+    }
+
+    pub(super) fn set_beats_grid(&mut self, first: Instant) {
+        self.set_time(At::BeatsFirst, first);
+        self.set_beats_due(first);
+    }
+
+    // Pings.
+
+    /// How many pings were queued.
+    pub(super) const fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+
+    /// One more ping was queued.
+    pub(super) fn count_sent(&mut self) {
+        self.sent = Forty::new(self.sent.get() + 1);
+    }
+
+    /// When the ping that `age` newer ones followed was written; [`Instant::NEVER`] where that is not kept.
+    pub(super) fn ping_written(&self, age: u8) -> Instant {
+        match age.checked_sub(1) {
+            None => self.time(At::PingWritten),
+            Some(place) => self.rest.late().pings.get(usize::from(place)).copied().unwrap_or(Instant::NEVER),
+        }
+    }
+
+    /// Written pings since the last pong that counts.
+    pub(super) fn unanswered(&self) -> u32 {
+        match self.unanswered_few() {
+            UNANSWERED_FEW => self.rest.get().map_or(0, |rest| rest.unanswered),
+            few => u32::from(few),
+        }
+    }
+
+    pub(super) fn set_unanswered(&mut self, pings: u32) {
+        let few = u8::try_from(pings).unwrap_or(UNANSWERED_FEW).min(UNANSWERED_FEW);
+        self.set_unanswered_few(few);
+        if few == UNANSWERED_FEW {
+            self.rest.make().unanswered = pings;
+        }
+    }
+
+    pub(super) fn rtt(&self) -> Rtt {
+        let [srtt, var] =
+            if self.rtt_is_wide() { self.rest.wide().rtt_us } else { self.rtt_us.map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0])) };
+        Rtt::of_parts(srtt, var, self.rtt_samples())
+    }
+
+    pub(super) fn set_rtt(&mut self, rtt: Rtt) {
+        let ([srtt, var], samples) = rtt.parts();
+        self.set_rtt_samples(samples);
+        let is_wide = (srtt | var) >> 24 != 0;
+        self.set_rtt_is_wide(is_wide);
+        if is_wide {
+            self.rest.make_wide().rtt_us = [srtt, var];
+        } else {
+            self.rtt_us = [srtt, var].map(|us| {
+                let [a, b, c, _] = us.to_le_bytes();
+                [a, b, c]
+            });
+        }
+    }
+
+    // Heartbeats.
+
+    /// The newest heartbeat, while it is not written yet.
+    pub(super) const fn beat_unwritten(&self) -> Unwritten {
+        Unwritten::ALL[self.beat_unwritten_index() as usize]
+    }
+
+    pub(super) fn set_beat_unwritten(&mut self, unwritten: Unwritten) {
+        self.set_beat_unwritten_index(unwritten as u8);
+    }
+
+    /// The newest token; 0 is none.
+    pub(crate) const fn last_token(&self) -> u64 {
+        self.last_token
+    }
+
+    /// The remembered tokens, newest first: as many as are known.
+    pub(super) fn tokens(&self) -> [u64; RING] {
+        if self.tokens_are_wide() {
+            return self.rest.wide().tokens;
+        }
+        let mut token = self.last_token;
+        self.tokens_back.map(|back| {
+            token = token.wrapping_sub(u64::from(back));
+            token
+        })
+    }
+
+    /// These, newest first, are the first `known` tokens that are remembered; the newest of all is `last`.
+    pub(super) fn set_tokens(&mut self, last: u64, tokens: [u64; RING], known: u8) {
+        self.last_token = last;
+        self.set_tokens_known(known);
+        let (mut newer, mut back) = (last, [0; RING]);
+        for (back, token) in back.iter_mut().zip(tokens).take(usize::from(known)) {
+            let Ok(distance) = u16::try_from(newer.wrapping_sub(token)) else {
+                self.set_tokens_are_wide(true);
+                self.rest.make_wide().tokens = tokens;
+                return;
+            };
+            (*back, newer) = (distance, token);
+        }
+        self.set_tokens_are_wide(false);
+        self.tokens_back = back;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    #[test]
+    fn a_connection_with_both_planes_takes_104_bytes() {
+        assert_eq!(size_of::<State>(), 104);
+    }
+
+    #[test]
+    fn an_instant_that_is_too_far_for_its_field_is_kept_apart_and_not_rounded() {
+        let mut state = State::accepted(Instant::ZERO, Instant::from_secs(5));
+        for secs in [10, 1_000_000, 1_000_020, 1_000_500] {
+            state.set_pings_due(Instant::from_secs(secs));
+            let times = [Instant::from_secs(secs).before(Span::from_nanos(7)), Instant::from_nanos(3), Instant::NEVER];
+            for time in times {
+                state.set_time(At::LastPong, time);
+                assert_eq!(state.time(At::LastPong), time);
+                state.set_pings_due(Instant::from_secs(secs + 50_000));
+                assert_eq!(state.time(At::LastPong), time);
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_and_round_trips_come_back_whatever_their_size() {
+        let mut state = State::accepted(Instant::ZERO, Instant::NEVER);
+        for step in [1, 5_000, 65_535, 65_536, u64::MAX / 8] {
+            let tokens = [7, 6, 5, 4].map(|k| k * step);
+            state.set_tokens(7 * step + step, tokens, 4);
+            assert_eq!((state.tokens(), state.last_token(), state.tokens_known()), (tokens, 8 * step, 4));
+        }
+        for us in [[0, 0], [1, 2], [0xFF_FFFF, 3], [3, 0x100_0000], [u32::MAX, u32::MAX]] {
+            state.set_rtt(Rtt::of_parts(us[0], us[1], 2));
+            assert_eq!(state.rtt().parts(), (us, 2));
+        }
+        for pings in [0, 6, 7, 8, u32::MAX] {
+            state.set_unanswered(pings);
+            assert_eq!(state.unanswered(), pings);
+        }
+    }
+}
