@@ -30,6 +30,27 @@ impl Recording {
     }
 }
 
+/// What takes the lines of a trace.
+pub(crate) type Tap = Box<dyn FnMut(&str) -> ControlFlow<()> + Send>;
+
+/// Begins to write a trace for each worker: to the file `path` where there is one, else to `path.0` and so on.
+///
+/// # Errors
+/// A file cannot be made.
+pub(crate) fn start_each(path: &Path, workers: u32, log: &Logger) -> Result<(Vec<Tap>, Vec<Recording>), Failure> {
+    let (mut taps, mut recordings) = (Vec::new(), Vec::new());
+    for place in 0..workers {
+        let mut file = path.as_os_str().to_owned();
+        if workers > 1 {
+            file.push(format!(".{place}"));
+        }
+        let (tap, recording) = start(Path::new(&file), log)?;
+        taps.push(Box::new(tap) as Tap);
+        recordings.push(recording);
+    }
+    Ok((taps, recordings))
+}
+
 /// Begins to write a trace to the file `path`, which is emptied first: what takes the lines, and the writer.
 ///
 /// What the disk does not take in time ends the recording: an error is logged, and the file ends behind a whole line.

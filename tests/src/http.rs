@@ -103,6 +103,15 @@ pub fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, "GET", target, &[], "")
 }
 
+/// The status of a GET; the connection is closed without reading on.
+#[must_use]
+pub fn status(address: SocketAddr, target: &str) -> u16 {
+    let mut stream = connect(address);
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("asks");
+    let head = head(&mut BufReader::new(stream));
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
 /// POST, as our own page does.
 #[must_use]
 pub fn post(address: SocketAddr, target: &str, body: &str) -> Answer {

@@ -7,6 +7,7 @@ pub mod exhaustive;
 pub mod fuzz;
 pub mod http;
 pub mod hub_model;
+pub mod machine;
 pub mod model;
 pub mod net;
 pub mod peers;

@@ -10,6 +10,7 @@ mod install;
 mod lag;
 mod log;
 mod process;
+mod prometheus;
 mod stage;
 
 pub use browser::browse;
@@ -18,4 +19,5 @@ pub use command::{Outcome, Running, Served};
 pub use install::{Generation, Program};
 pub use log::{Event, Log, Span, Tolerance};
 pub use process::Peer;
+pub use prometheus::{Family, Sample, parse_metrics};
 pub use stage::{Stage, at_once, in_both_generations};

@@ -107,7 +107,8 @@ impl Serving {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let server = prepare(Server::bind(config, Echo { seen: sender }).await.expect("binds"));
+                let echo = |_| Echo { seen: sender.clone() };
+                let server = prepare(Server::bind_each(config, echo).await.expect("binds"));
                 ready.send((server.local_addrs().to_vec(), server.handle())).expect("the test waits");
                 server.run().await
             })

@@ -133,13 +133,17 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", help_heading = ADMIN)]
     admin_host: Vec<String>,
 
+    /// How many threads serve, each with its own share of the connections, 1 to 256 [default: 1]
+    #[arg(long, value_name = "N", help_heading = SETTINGS)]
+    workers: Option<String>,
     /// Where chance comes from: phases, jitter, the order of a drain [default: 0]
     #[arg(long, value_name = "N", help_heading = SETTINGS)]
     seed: Option<String>,
     /// Record every input and decision in a file that wsbeat replay reads; what is in it is replaced
     ///
     /// It says what messages mean to the heartbeats and holds no message. The server never waits for the file: when it
-    /// cannot be written fast enough, the recording ends at a whole line and the log says so.
+    /// cannot be written fast enough, the recording ends at a whole line and the log says so. Of several workers each has a
+    /// file of its own, FILE.0 and so on: each replays alone.
     #[arg(long, value_name = "FILE", help_heading = SETTINGS, value_hint = ValueHint::FilePath)]
     record: Option<String>,
     /// A file of settings (also WSBEAT_CONFIG)
@@ -206,6 +210,7 @@ impl ServeArgs {
             ("max_message", one(&self.max_message)),
             ("write_limit", one(&self.write_limit)),
             ("handshake_timeout", one(&self.handshake_timeout)),
+            ("workers", one(&self.workers)),
             ("seed", one(&self.seed)),
             ("record", one(&self.record)),
             ("admin", one(&self.admin)),

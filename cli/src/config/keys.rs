@@ -49,7 +49,7 @@ impl Key {
 }
 
 /// The keys of the server itself; those of the policy are [`PolicyConfig::KEYS`].
-pub(super) const SERVER: [Key; 27] = [
+pub(super) const SERVER: [Key; 28] = [
     Key::list("listen"),
     Key::one("dialect"),
     Key::one("dialects"),
@@ -68,6 +68,7 @@ pub(super) const SERVER: [Key; 27] = [
     Key::one("backlog"),
     Key::one("discard_limit"),
     Key::process("drain"),
+    Key::one("workers"),
     Key::process("seed"),
     Key::process("log_lines_per_s"),
     Key::one("record"),

@@ -126,7 +126,7 @@ fn policy_row(key: &'static str, config: &ListenerConfig) -> Row {
 }
 
 fn server_default(key: &str) -> Option<Vec<String>> {
-    let ServerConfig { listen, limits, seed, drain, .. } = ServerConfig::default();
+    let ServerConfig { listen, limits, seed, drain, workers, .. } = ServerConfig::default();
     let one = |text: String| Some(vec![text]);
     match key {
         "listen" => Some(listen.iter().map(ToString::to_string).collect()),
@@ -144,6 +144,7 @@ fn server_default(key: &str) -> Option<Vec<String>> {
         "backlog" => one(limits.backlog.to_string()),
         "discard_limit" => one(value::size_text(limits.discard_bytes_max)),
         "drain" => one(value::duration_text(drain)),
+        "workers" => one(workers.to_string()),
         "seed" => one(seed.to_string()),
         "log_lines_per_s" => one(LOG_LINES_PER_S.to_string()),
         _ => admin::default(key),

@@ -198,7 +198,8 @@ impl<'a> Reader<'a> {
             origins: self.list("origin", origin).map_or(default.origins, Origins::allowing),
             seed: self.one("seed", value::count).unwrap_or(default.seed),
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
-            page: default.page,
+            workers: self.one("workers", value::count).unwrap_or(default.workers),
+            ..default
         };
         (server, dialect)
     }

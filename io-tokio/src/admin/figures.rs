@@ -36,7 +36,7 @@ pub(super) fn refused(state: &State, reason: Refusal) -> u64 {
 }
 
 fn sum(state: &State, of: impl Fn(&ServerStats) -> u64) -> u64 {
-    state.listeners.iter().fold(0, |sum: u64, listener| sum.saturating_add(of(listener.handle.stats())))
+    state.listeners.iter().fold(0, |sum: u64, listener| sum.saturating_add(of(&listener.handle.stats())))
 }
 
 pub(super) fn summary(state: &State, figures: &Figures) -> Summary {

@@ -44,13 +44,14 @@ impl Acceptor {
     pub(super) fn listen(
         addresses: &[SocketAddr],
         backlog: u32,
+        share: Share,
         registry: &Registry,
         token_base: usize,
     ) -> Result<(Self, Vec<SocketAddr>), BindError> {
         let (mut listeners, mut local_addrs) = (Vec::new(), Vec::new());
         for (number, address) in addresses.iter().enumerate() {
             let at = |source| BindError::Listen { address: *address, source };
-            let mut listener = listener(*address, backlog).map_err(at)?;
+            let mut listener = listener(*address, backlog, share).map_err(at)?;
             local_addrs.push(listener.local_addr().map_err(at)?);
             registry.register(&mut listener, Token(token_base + number), Interest::READABLE).map_err(at)?;
             listeners.push(listener);
@@ -127,7 +128,18 @@ fn is_the_connections(error: &io::Error) -> bool {
     )
 }
 
-fn listener(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+/// Who listens at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// This worker and nobody else.
+    Alone,
+    /// This worker, which takes the address first, and those that join it.
+    First,
+    /// A further worker of the server that has the address.
+    Joins,
+}
+
+fn listener(address: SocketAddr, backlog: u32, share: Share) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -137,7 +149,14 @@ fn listener(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     // Accepted sockets inherit it on Linux: a call less for each connection.
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
+    if share == Share::Joins {
+        socket.set_reuse_port(true)?;
+    }
     socket.bind(&address.into())?;
+    if share == Share::First {
+        // Not before it is bound: then an address that another program shares is taken, as every other that somebody has.
+        socket.set_reuse_port(true)?;
+    }
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(TcpListener::from_std(socket.into()))
 }

@@ -31,6 +31,21 @@ pub struct ServerConfig {
     pub drain: Duration,
     /// The page that a plain GET of `/` gets.
     pub page: String,
+    /// How many threads serve, each with its own share of the connections (the kernel deals them out by `SO_REUSEPORT`); 1 to
+    /// 256, default 1. With several, [`Server::bind_each`](super::Server::bind_each) makes a handler for each.
+    pub workers: u32,
+    /// How connections are numbered; default: as by the only server of the process.
+    pub numbering: Option<Numbering>,
+}
+
+/// The numbers of a server's connections among those of other servers in the process: worker `k` has those that leave
+/// `first + k` when divided by `step`. So no number comes twice, and each names its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    /// The number of the first worker.
+    pub first: u32,
+    /// The workers of all servers of the process together, at least `first` and those of this server.
+    pub step: u32,
 }
 
 impl Default for ServerConfig {
@@ -45,6 +60,8 @@ impl Default for ServerConfig {
             seed: 0,
             drain: Duration::from_secs(10),
             page: String::from(include_str!("page.html")),
+            workers: 1,
+            numbering: None,
         }
     }
 }
@@ -145,10 +162,25 @@ impl ServerConfig {
     /// The first setting that cannot be, by field, value and limit.
     pub fn check(&self) -> Result<Policy, BindError> {
         self.limits.check()?;
+        let wrong = |field, value: u32, limit| Err(BindError::Limit { field, value: value.into(), limit });
         if self.listen.is_empty() {
-            return Err(BindError::Limit { field: "listen", value: 0, limit: "at least one address" });
+            return wrong("listen", 0, "at least one address");
+        }
+        if !(1..=Self::WORKERS_MAX).contains(&self.workers) {
+            return wrong("workers", self.workers, "1 to 256");
+        }
+        let Numbering { first, step } = self.numbers();
+        if first.checked_add(self.workers).is_none_or(|end| end > step) {
+            return wrong("numbering.step", step, "at least numbering.first and the workers together");
         }
         Ok(self.checked_policy()?)
+    }
+
+    /// The most that `workers` may be.
+    pub const WORKERS_MAX: u32 = 256;
+
+    pub(super) fn numbers(&self) -> Numbering {
+        self.numbering.unwrap_or(Numbering { first: 0, step: self.workers })
     }
 
     fn checked_policy(&self) -> Result<Policy, PolicyError> {

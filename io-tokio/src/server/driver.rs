@@ -12,16 +12,19 @@ use wsbeat_core::dialect::Decoder;
 use wsbeat_core::rng::Rng;
 use wsbeat_core::time::Instant;
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, Share};
+use super::clock::Clock;
 use super::config::ServerConfig;
 use super::error::BindError;
-use super::handle::{Command, Handle, Shared};
+use super::handle::Handle;
 use super::handler::Handler;
 use super::linger::Linger;
 use super::look::List;
 use super::origin::Origins;
+use super::shared::{Command, Shared};
 use super::tls::TlsConfig;
 use super::turn::{Drain, LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
+use super::workers::Workers;
 use super::world::World;
 use super::{Ending, Summary};
 use crate::tape::Tape;
@@ -36,8 +39,8 @@ const EVENTS: usize = 1_024;
 /// The thread is its own and waits in the poll itself. Nested in a runtime by its descriptor, the poll cost two or three
 /// system calls more for each wake-up, and the runtime's timer another to wake the runtime.
 ///
-/// More workers would each have a driver of their own, with listeners of their own by `SO_REUSEPORT` and a handler of their
-/// own; nothing here is shared but what [`Shared`] holds.
+/// Each worker of a server has one, with listeners of its own by `SO_REUSEPORT` and a handler of its own; nothing here is
+/// shared but what [`Shared`] and [`Workers`] hold.
 pub(super) struct Driver<H> {
     pub(super) handler: H,
     pub(super) world: World,
@@ -72,41 +75,56 @@ pub(super) struct Driver<H> {
 }
 
 impl<H: Handler> Driver<H> {
-    pub(super) fn bind(config: ServerConfig, handler: H) -> Result<(Self, Vec<SocketAddr>), BindError> {
+    /// The drivers of all workers of a server, and the addresses that they listen at.
+    pub(super) fn bind(
+        config: &ServerConfig,
+        handlers: impl Iterator<Item = H>,
+    ) -> Result<(Vec<Self>, Handle, Vec<SocketAddr>), BindError> {
         let policy = config.check()?;
-        let limits = config.limits;
-        let poll = Poll::new()?;
-        let registry = poll.registry().try_clone()?;
-        let waker = Waker::new(&registry, Token(WAKE_TOKEN))?;
-        let shared = Arc::new(Shared::new(limits.commands_max, limits.connections_max, waker));
-        let (acceptor, local_addrs) = Acceptor::listen(&config.listen, limits.backlog, &registry, LISTENER_TOKENS)?;
-        let driver = Driver {
-            handler,
-            world: World::new(policy, limits, config.dialect, config.seed, shared),
-            poll,
-            registry,
-            events: Some(Events::with_capacity(EVENTS)),
-            reads_until: Instant::ZERO,
-            commands: VecDeque::new(),
-            lists: VecDeque::new(),
-            acceptor,
-            linger: Linger::new(LINGER_TOKENS, limits.discard_bytes_max),
-            drain: None,
-            drain_time: config.drain,
-            origins: Arc::new(config.origins),
-            tls: config.tls,
-            page: Arc::from(config.page),
-            space: vec![0; SPACE_BYTES].into_boxed_slice(),
-            replies: Vec::new(),
-            spare: None,
-            decoder: Some(Box::default()),
-            rng: Rng::new(config.seed),
-        };
-        Ok((driver, local_addrs))
-    }
-
-    pub(super) fn handle(&self) -> Handle {
-        self.world.handle()
+        let polls = (0..config.workers).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let shares = polls.iter().map(|poll| {
+            let waker = Waker::new(poll.registry(), Token(WAKE_TOKEN))?;
+            Ok(Arc::new(Shared::new(config.limits.connections_max, waker)))
+        });
+        let shares = shares.collect::<io::Result<Vec<_>>>()?;
+        let workers = Arc::new(Workers::new(shares.clone(), config.numbers(), &config.limits));
+        let (clock, origins, page) = (Clock::start(), Arc::new(config.origins.clone()), Arc::from(config.page.as_str()));
+        let (mut drivers, mut local_addrs) = (Vec::new(), config.listen.clone());
+        for ((place, handler), (poll, shared)) in (0..).zip(handlers).zip(polls.into_iter().zip(shares)) {
+            let share = match place {
+                0 if config.workers == 1 => Share::Alone,
+                0 => Share::First,
+                _ => Share::Joins,
+            };
+            let registry = poll.registry().try_clone()?;
+            let acceptor;
+            // The first one finds the ports that were left free.
+            (acceptor, local_addrs) = Acceptor::listen(&local_addrs, config.limits.backlog, share, &registry, LISTENER_TOKENS)?;
+            let world = World::new(policy.clone(), config, clock, shared, Arc::clone(&workers), place);
+            drivers.push(Driver {
+                handler,
+                world,
+                poll,
+                registry,
+                events: Some(Events::with_capacity(EVENTS)),
+                reads_until: Instant::ZERO,
+                commands: VecDeque::new(),
+                lists: VecDeque::new(),
+                acceptor,
+                linger: Linger::new(LINGER_TOKENS, config.limits.discard_bytes_max),
+                drain: None,
+                drain_time: config.drain,
+                origins: Arc::clone(&origins),
+                tls: config.tls.clone(),
+                page: Arc::clone(&page),
+                space: vec![0; SPACE_BYTES].into_boxed_slice(),
+                replies: Vec::new(),
+                spare: None,
+                decoder: Some(Box::default()),
+                rng: Rng::new(config.seed.wrapping_add(u64::from(place))),
+            });
+        }
+        Ok((drivers, Handle { workers }, local_addrs))
     }
 
     /// Records from now on, which is the beginning.
@@ -156,7 +174,8 @@ impl<H: Handler> Driver<H> {
     fn finish(mut self, ending: Ending) -> Summary {
         let dropped = self.drop_all();
         self.world.hand_on_recording();
-        self.world.shared.set_stopped();
+        let figures = Box::new(self.world.counted.figures(self.world.hub.stats()));
+        self.world.workers.ended(&self.world.shared, figures);
         Summary { opened: self.world.shared.stats.opened.get(), dropped, ending }
     }
 }

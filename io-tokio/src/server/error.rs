@@ -51,6 +51,12 @@ pub enum SendError {
         /// What may wait.
         write_bytes_max: u32,
     },
+    /// It is a connection of another worker, where so many commands wait already.
+    #[error("{commands_max} commands wait at its worker already")]
+    Behind {
+        /// How many may wait.
+        commands_max: u32,
+    },
 }
 
 /// Why a command of a [`Handle`](super::Handle) was not taken.

@@ -102,12 +102,12 @@ impl Context<'_> {
         self.world.send(self.id, message)
     }
 
-    /// Sends a message to another connection.
+    /// Sends a message to another connection, whichever worker has it.
     ///
     /// # Errors
-    /// As [`send`](Context::send).
+    /// As [`send`](Context::send), and where another worker has it and is behind.
     pub fn send_to(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
-        self.world.send(id, message)
+        self.world.send_to(id, message)
     }
 
     /// Sends a ping of the user's; its pong comes to [`Handler::pong`].
@@ -123,8 +123,9 @@ impl Context<'_> {
         self.world.close(self.id, reason);
     }
 
-    /// Sends a message to every open connection, encoded once. Returns how many took it; those with too much waiting are
-    /// left out and counted.
+    /// Sends a message to every open connection of every worker, encoded once. Returns how many of this worker's took it;
+    /// those with too much waiting are left out and counted. What one connection's callbacks broadcast arrives everywhere in
+    /// that order.
     pub fn broadcast(&mut self, message: Message<'_>) -> usize {
         self.world.broadcast(message)
     }
@@ -132,7 +133,7 @@ impl Context<'_> {
     /// How many connections are open.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.world.count()
+        self.world.workers.open()
     }
 
     /// The bytes that wait for this peer to read.

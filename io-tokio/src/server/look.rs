@@ -9,8 +9,9 @@ use wsbeat_core::time::{Instant, Now, Span};
 
 use super::driver::Driver;
 use super::error::HandleError;
-use super::handle::{Command, Handle};
+use super::handle::Handle;
 use super::handler::Handler;
+use super::shared::Command;
 use super::world::World;
 
 /// How many connections one turn of the driver looks at.
@@ -21,12 +22,21 @@ const SPARE: usize = 256;
 /// All connections of a server, each as it was within the few turns that it took to look at them.
 #[derive(Clone, Debug, Default)]
 pub struct Looks {
-    /// The connections, by slot. Handshakes are none yet.
+    /// The connections, by worker and slot. Handshakes are none yet.
     pub connections: Vec<ConnectionLook>,
     /// When the last of them was looked at, in Unix milliseconds.
     pub taken_ms: u64,
     /// The longest that one slice held the driver up.
     pub slice_max: Span,
+}
+
+impl Looks {
+    /// Adds those of another worker.
+    fn add(&mut self, other: Looks) {
+        self.connections.extend(other.connections);
+        self.taken_ms = self.taken_ms.max(other.taken_ms);
+        self.slice_max = self.slice_max.max(other.slice_max);
+    }
 }
 
 /// A connection at a glance. Times are how long ago, or how soon.
@@ -116,10 +126,27 @@ impl Handle {
     /// # Errors
     /// The queue is full, or the server has ended.
     pub async fn connections(&self) -> Result<Looks, HandleError> {
-        let (asker, answer) = oneshot::channel();
-        let looks = Looks { connections: Vec::with_capacity(self.count() + SPARE), ..Looks::default() };
-        self.shared.push(Command::Look(Look::All(Box::new(List { looks, next: 0, asker }))))?;
-        answer.await.map_err(|_| HandleError::Stopped)
+        let mut asked = Vec::new();
+        for shared in self.workers.each() {
+            let (asker, answer) = oneshot::channel();
+            let open = usize::try_from(shared.stats.open.get()).unwrap_or_default();
+            let looks = Looks { connections: Vec::with_capacity(open + SPARE), ..Looks::default() };
+            match self.workers.push(shared, Command::Look(Look::All(Box::new(List { looks, next: 0, asker })))) {
+                Ok(()) => asked.push(answer),
+                // It has no connections any more.
+                Err(HandleError::Stopped) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut all: Option<Looks> = None;
+        for answer in asked {
+            let Ok(looks) = answer.await else { continue };
+            match &mut all {
+                None => all = Some(looks),
+                Some(all) => all.add(looks),
+            }
+        }
+        all.ok_or(HandleError::Stopped)
     }
 
     /// Looks at one connection; `None` where it has ended.
@@ -127,15 +154,19 @@ impl Handle {
     /// # Errors
     /// The queue is full, or the server has ended.
     pub async fn connection(&self, id: ConnId) -> Result<Option<Box<CloserLook>>, HandleError> {
+        if self.workers.of(id).is_none() {
+            return Ok(None);
+        }
         let (asker, answer) = oneshot::channel();
-        self.shared.push(Command::Look(Look::One(id, asker)))?;
+        self.workers.ask(id, Command::Look(Look::One(id, asker)))?;
         answer.await.map_err(|_| HandleError::Stopped)
     }
 
     /// The open connection of this [number](ConnId::number), if there is one. Takes a look at every slot.
     #[must_use]
     pub fn find(&self, number: u64) -> Option<ConnId> {
-        self.shared.find(number)
+        let generation = u32::try_from(number.checked_sub(1)?).ok()?;
+        self.workers.of_generation(generation)?.find(generation)
     }
 }
 

@@ -24,6 +24,8 @@
 //! ```
 
 mod accept;
+mod asking;
+mod assembling;
 mod callbacks;
 mod clock;
 mod config;
@@ -46,6 +48,8 @@ mod per_ip;
 mod reading;
 mod recording;
 mod response;
+mod running;
+mod shared;
 mod slot;
 mod socket;
 mod stats;
@@ -53,16 +57,16 @@ mod stats;
 mod tls;
 mod turn;
 mod upgrade;
+mod workers;
 mod world;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use tokio::sync::oneshot;
 use wsbeat_core::dialect::Role;
 use wsbeat_core::trace::{Header, Ticks};
 
-pub use config::{ServerConfig, ServerLimits};
+pub use config::{Numbering, ServerConfig, ServerLimits};
 pub use control::{CloseReason, PingPayload};
 pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, SendError};
 pub use escape::Escaped;
@@ -80,19 +84,12 @@ use driver::Driver;
 /// A server that listens; [`run`](Server::run) makes it serve.
 #[derive(Debug)]
 pub struct Server<H> {
-    driver: Driver<H>,
+    /// One for each worker; at least one.
+    drivers: Vec<Driver<H>>,
+    handle: Handle,
     local_addrs: Vec<SocketAddr>,
     /// What decides, for the head of a trace.
     header: Header,
-}
-
-/// Ends a server whose [`run`](Server::run) is dropped.
-struct EndWithMe(Handle);
-
-impl Drop for EndWithMe {
-    fn drop(&mut self) {
-        self.0.shutdown();
-    }
 }
 
 /// What a server did, told at its end.
@@ -106,8 +103,8 @@ pub struct Summary {
     pub ending: Ending,
 }
 
-/// How a server ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a server ended; of several workers, the last of these that one of them came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {
     /// Every connection ended within the drain time.
     Drained,
@@ -123,27 +120,53 @@ impl<H: Handler> Server<H> {
     /// Checks the settings and listens; connections are accepted once it runs. Called within a tokio runtime with I/O and time on.
     ///
     /// # Errors
-    /// A setting that cannot be, or an address that cannot be listened at.
+    /// A setting that cannot be, more than one worker, or an address that cannot be listened at.
     pub async fn bind(config: ServerConfig, handler: H) -> Result<Self, BindError> {
-        let header = Header {
-            seed: config.seed,
-            ticks: Ticks::Recorded,
-            role: Role::Server,
-            dialect: config.dialect.clone(),
-            config: config.policy.clone(),
-        };
-        let (driver, local_addrs) = Driver::bind(config, handler)?;
-        Ok(Server { driver, local_addrs, header })
+        if config.workers > 1 {
+            let limit = "1 with one handler: bind_each makes one for each worker";
+            return Err(BindError::Limit { field: "workers", value: config.workers.into(), limit });
+        }
+        Server::listen(config, std::iter::once(handler))
     }
 
-    /// Records a [trace](wsbeat_core::trace) of all that the hub is told and says, from the beginning to the end.
+    /// As [`bind`](Server::bind), for any number of [`workers`](ServerConfig::workers): `make` gives the handler of each, by
+    /// its place from 0. Callbacks of different workers run at the same time, each handler's one after another.
+    ///
+    /// # Errors
+    /// A setting that cannot be, or an address that cannot be listened at.
+    pub async fn bind_each(config: ServerConfig, make: impl FnMut(u32) -> H) -> Result<Self, BindError> {
+        let places = 0..config.workers;
+        Server::listen(config, places.map(make))
+    }
+
+    fn listen(config: ServerConfig, handlers: impl Iterator<Item = H>) -> Result<Self, BindError> {
+        let (drivers, handle, local_addrs) = Driver::bind(&config, handlers)?;
+        let header =
+            Header { seed: config.seed, ticks: Ticks::Recorded, role: Role::Server, dialect: config.dialect, config: config.policy };
+        Ok(Server { drivers, handle, local_addrs, header })
+    }
+
+    /// Records a [trace](wsbeat_core::trace) of all that the hub is told and says, from the beginning to the end; of several
+    /// workers, the first one's: see [`record_each`](Server::record_each).
     ///
     /// `tap` takes whole lines, several at once, after each turn of the driver and at its end. It runs on the driver: it must
     /// not wait. What it breaks on ends the recording, as does [`Handle::set_policy`], whose policy a trace cannot say. The
     /// trace says what messages meant to the heartbeats; no message of the user's is in it.
     #[must_use]
-    pub fn record(mut self, tap: impl FnMut(&str) -> ControlFlow<()> + Send + 'static) -> Self {
-        self.driver.record(Tape::start(&self.header, Box::new(tap)));
+    pub fn record(self, tap: impl FnMut(&str) -> ControlFlow<()> + Send + 'static) -> Self {
+        self.record_each(std::iter::once(tap))
+    }
+
+    /// As [`record`](Server::record), a trace for each worker: they have hubs of their own, and each hub's trace replays
+    /// alone. A worker that `taps` has none for records nothing.
+    #[must_use]
+    pub fn record_each<T>(mut self, taps: impl IntoIterator<Item = T>) -> Self
+    where
+        T: FnMut(&str) -> ControlFlow<()> + Send + 'static,
+    {
+        for (driver, tap) in self.drivers.iter_mut().zip(taps) {
+            driver.record(Tape::start(&self.header, Box::new(tap)));
+        }
         self
     }
 
@@ -156,28 +179,13 @@ impl<H: Handler> Server<H> {
     /// A handle for other tasks and threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.driver.handle()
+        self.handle.clone()
     }
 
     /// Serves until a [`Handle`] asked for the end, and tells what was done. Dropped before that, it ends the server at once.
     ///
-    /// The driver runs on a thread of its own, within the context of this runtime: callbacks may spawn tasks on it.
+    /// Each worker's driver runs on a thread of its own, within the context of this runtime: callbacks may spawn tasks on it.
     pub async fn run(self) -> Summary {
-        let end_with_me = EndWithMe(self.handle());
-        let (done, ended) = oneshot::channel();
-        let runtime = tokio::runtime::Handle::current();
-        let (driver, failed) = (self.driver, Summary { opened: 0, dropped: 0, ending: Ending::Failed });
-        let thread = std::thread::Builder::new().name("wsbeat".into()).spawn(move || {
-            let _context = runtime.enter();
-            // Whoever ran the server may have gone.
-            let _ = done.send(driver.run());
-        });
-        if let Err(error) = thread {
-            tracing::error!(target: "wsbeat", %error, "no thread for the driver");
-            return failed;
-        }
-        let summary = ended.await.unwrap_or(failed);
-        drop(end_with_me);
-        summary
+        running::run(self.drivers, self.handle).await
     }
 }

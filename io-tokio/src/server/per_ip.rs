@@ -2,24 +2,26 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many connections each address has; an IPv6 address counts by its /64, loopback not at all.
+/// How many connections each address has at all workers; an IPv6 address counts by its /64, loopback not at all.
 #[derive(Debug)]
 pub(super) struct PerIp {
-    counts: HashMap<u64, u32>,
+    counts: Mutex<HashMap<u64, u32>>,
     max: u32,
 }
 
 impl PerIp {
     pub(super) fn new(max: u32) -> Self {
-        PerIp { counts: HashMap::new(), max }
+        PerIp { counts: Mutex::default(), max }
     }
 
     /// One more from `ip`. False, and not counted, where it has as many as it may have.
     #[must_use]
-    pub(super) fn enter(&mut self, ip: IpAddr) -> bool {
+    pub(super) fn enter(&self, ip: IpAddr) -> bool {
         let Some(key) = key(ip) else { return true };
-        let count = self.counts.entry(key).or_default();
+        let mut counts = self.counts();
+        let count = counts.entry(key).or_default();
         if *count >= self.max {
             return false;
         }
@@ -27,13 +29,18 @@ impl PerIp {
         true
     }
 
-    pub(super) fn leave(&mut self, ip: IpAddr) {
+    pub(super) fn leave(&self, ip: IpAddr) {
         let Some(key) = key(ip) else { return };
-        let Some(count) = self.counts.get_mut(&key) else { return };
+        let mut counts = self.counts();
+        let Some(count) = counts.get_mut(&key) else { return };
         *count -= 1;
         if *count == 0 {
-            self.counts.remove(&key);
+            counts.remove(&key);
         }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,7 +59,7 @@ mod tests {
 
     #[test]
     fn addresses_count_apart_and_networks_together() {
-        let mut per_ip = PerIp::new(2);
+        let per_ip = PerIp::new(2);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         assert!(per_ip.enter(ip("192.0.2.1")) && per_ip.enter(ip("::ffff:192.0.2.1")));
         assert!(!per_ip.enter(ip("192.0.2.1")));
@@ -69,12 +76,12 @@ mod tests {
 
     #[test]
     fn who_left_takes_no_place() {
-        let mut per_ip = PerIp::new(1);
+        let per_ip = PerIp::new(1);
         for last in 0..=255 {
             let ip = IpAddr::from([192, 0, 2, last]);
             assert!(per_ip.enter(ip));
             per_ip.leave(ip);
         }
-        assert!(per_ip.counts.is_empty());
+        assert!(per_ip.counts().is_empty());
     }
 }

@@ -81,7 +81,7 @@ impl Count {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Only the driver counts, so a load and a store suffice: no locked instruction on the way of a message.
+    /// Only one driver counts, so a load and a store suffice: no locked instruction on the way of a message.
     pub(super) fn add(&self, n: u64) {
         self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
@@ -134,5 +134,46 @@ impl ServerStats {
 
     pub(super) fn refuse(&self, reason: Refusal) {
         self.refused[reason as usize].add(1);
+    }
+
+    /// Adds what another worker counted.
+    pub(super) fn add_all(&self, other: &ServerStats) {
+        // Without `..`: whoever adds a count is told to add it here.
+        let ServerStats {
+            open,
+            accepted,
+            opened,
+            ended,
+            bytes_in,
+            bytes_out,
+            messages_in,
+            messages_out,
+            messages_refused,
+            commands_unknown,
+            handler_panics,
+            handler_slow,
+            pages,
+            accept_errors,
+            refused,
+        } = other;
+        let pairs = [
+            (&self.open, open),
+            (&self.accepted, accepted),
+            (&self.opened, opened),
+            (&self.ended, ended),
+            (&self.bytes_in, bytes_in),
+            (&self.bytes_out, bytes_out),
+            (&self.messages_in, messages_in),
+            (&self.messages_out, messages_out),
+            (&self.messages_refused, messages_refused),
+            (&self.commands_unknown, commands_unknown),
+            (&self.handler_panics, handler_panics),
+            (&self.handler_slow, handler_slow),
+            (&self.pages, pages),
+            (&self.accept_errors, accept_errors),
+        ];
+        for (sum, n) in pairs.into_iter().chain(self.refused.iter().zip(refused)) {
+            sum.add(n.get());
+        }
     }
 }

@@ -13,10 +13,11 @@ use wsbeat_core::time::{Instant, Span};
 use super::Ending;
 use super::accept::Accepted;
 use super::driver::Driver;
-use super::handle::{Command, Stop};
 use super::handler::Handler;
+use super::shared::Command;
 use super::slot::Stage;
 use super::stats::Refusal;
+use super::workers::Stop;
 use super::world::World;
 
 /// Tokens below are connections, by their index.
@@ -85,7 +86,7 @@ impl<H: Handler> Driver<H> {
         }
         let next = self.advance()?;
         let is_drained = self.drain.is_some() && self.world.hub.is_empty();
-        again |= next == Next::Again || !self.world.unread.is_empty() || is_drained;
+        again |= next == Next::Again || !self.world.unread.is_empty() || is_drained || self.world.shared.is_woken();
         if again {
             return Ok(Wait::Again);
         }
@@ -256,18 +257,19 @@ impl<H: Handler> Driver<H> {
 
     /// Does what handles asked for, for a bounded time. Returns whether there is more.
     fn commands(&mut self) -> bool {
-        if self.commands.is_empty() {
-            self.world.shared.take_commands(&mut self.commands);
-        }
         let until = self.world.now.at.after(COMMANDS_MAX);
-        while let Some(command) = self.commands.pop_front() {
+        loop {
+            if self.commands.is_empty() {
+                self.world.shared.take_commands(&mut self.commands);
+            }
+            let Some(command) = self.commands.pop_front() else { return false };
             self.command(command);
             self.settle(None);
             if self.world.clock.monotonic() > until {
-                break;
+                // What is not taken yet woke us before: nobody wakes us for it again.
+                return true;
             }
         }
-        !self.commands.is_empty()
     }
 
     fn command(&mut self, command: Command) {
@@ -279,6 +281,10 @@ impl<H: Handler> Driver<H> {
             Command::Send(..) | Command::Ping(..) | Command::Close(..) => {}
             Command::Broadcast(frame) => {
                 self.world.broadcast_frame(&frame);
+            }
+            Command::Relay(frame) => {
+                self.world.broadcast_frame(&frame);
+                self.world.shared.relayed(&frame);
             }
             Command::Policy(policy) => self.world.set_policy(*policy),
             Command::Tls(tls) => self.tls = Some(tls),
@@ -301,7 +307,7 @@ impl<H: Handler> Driver<H> {
 
     /// Moves a drain on. Returns how it all ended, once it has.
     fn drain_on(&mut self) -> Option<Ending> {
-        match self.world.shared.stop() {
+        match self.world.workers.stop() {
             Stop::Running => return None,
             Stop::Draining => {}
             Stop::Now | Stop::Stopped => return Some(Ending::Shutdown),

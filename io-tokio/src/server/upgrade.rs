@@ -10,12 +10,12 @@ use wsbeat_core::event::{ConnId, Input};
 
 use super::driver::Driver;
 use super::frame;
-use super::handle::Live;
 use super::handler::{Handler, Request};
 use super::handshake::{self, Answer, Terms};
 use super::linger::Known;
 use super::output::Kind;
 use super::response;
+use super::shared::Live;
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
 use super::tls::{ALERT, Tls};
@@ -24,15 +24,16 @@ impl<H: Handler> Driver<H> {
     /// A connection came: it has its place, or hears why not.
     pub(super) fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
         self.world.shared.stats.accepted.add(1);
-        if !self.world.per_ip.enter(peer.ip()) {
-            return self.turn_away(stream, Refusal::PerIp, "too many connections from this address");
+        match self.world.workers.enter(peer.ip()) {
+            Ok(()) => {}
+            Err(reason @ Refusal::PerIp) => return self.turn_away(stream, reason, "too many connections from this address"),
+            Err(reason) => return self.turn_away(stream, reason, "too many connections"),
         }
         let tls = self.tls.as_ref().and_then(Tls::accept);
-        let Ok(id) = self.world.hub.accept(self.world.now, self.world.policy) else {
-            self.world.per_ip.leave(peer.ip());
+        let Ok(id) = self.world.accept() else {
+            self.world.workers.leave(peer.ip());
             return self.turn_away(stream, Refusal::Connections, "too many connections");
         };
-        self.world.record_accept(id);
         let mut slot = Slot::new(stream, tls, id, peer);
         // Edge-triggered, and asked for once: interest in writing costs nothing until a write has found no room.
         let interest = Interest::READABLE | Interest::WRITABLE;

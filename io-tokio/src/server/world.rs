@@ -6,24 +6,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use wsbeat_core::connection::Phase;
-use wsbeat_core::dialect::{Dialect, Encoder, Message};
-use wsbeat_core::event::{Action, ConnId, Fault, Input, Note, Plane, Token, Verdict, VerdictKind};
-use wsbeat_core::hub::{Hub, HubSink, Next, PolicyId};
-use wsbeat_core::policy::{Policy, STALL_AFTER_MAX, Timing};
+use wsbeat_core::dialect::{Dialect, Encoder};
+use wsbeat_core::event::{Action, ConnId, Input, Note, Plane, Token, Verdict, VerdictKind};
+use wsbeat_core::hub::{Full, Hub, HubSink, Next, PolicyId};
+use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::clock::Clock;
-use super::config::ServerLimits;
-use super::control::{CloseReason, PingPayload};
+use super::config::{Numbering, ServerConfig, ServerLimits};
+use super::control::CloseReason;
 use super::emit::Cork;
-use super::error::SendError;
 use super::figures::Counted;
 use super::frame;
-use super::handle::{Handle, Live, Shared};
 use super::output::Kind;
-use super::per_ip::PerIp;
+use super::shared::{Live, Shared};
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
+use super::workers::Workers;
 use crate::tape::Tape;
 
 /// Everything of a server but the user's handler.
@@ -35,7 +34,6 @@ pub(super) struct World {
     pub(super) now: Now,
     pub(super) slots: Vec<Option<Slot>>,
     pub(super) limits: ServerLimits,
-    pub(super) per_ip: PerIp,
     pub(super) dialect: Option<Arc<Dialect>>,
     encoder: Encoder,
     /// The policy wants to know what the user sends.
@@ -44,17 +42,19 @@ pub(super) struct World {
     pub(super) events: VecDeque<(ConnId, Event)>,
     /// The answer to the heartbeat that was just put in, as a frame.
     pub(super) answer: Vec<u8>,
-    user_ping: Vec<u8>,
-    user_close: CloseReason,
+    pub(super) user_ping: Vec<u8>,
+    pub(super) user_close: CloseReason,
     /// Where frames are formatted.
     pub(super) scratch: Vec<u8>,
     pub(super) cork: Cork,
     /// Connections to be read again.
     pub(super) unread: VecDeque<ConnId>,
     /// When messages that are under way must be whole.
-    assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    pub(super) assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
     pub(super) counted: Counted,
+    /// What others see of this worker.
     pub(super) shared: Arc<Shared>,
+    pub(super) workers: Arc<Workers>,
 }
 
 /// What the hub said and was not done yet.
@@ -90,21 +90,21 @@ pub(super) enum Event {
 }
 
 impl World {
-    pub(super) fn new(policy: Policy, limits: ServerLimits, dialect: Option<Dialect>, seed: u64, shared: Arc<Shared>) -> Self {
-        let counts_sent = policy.application.and_then(|a| a.ask).is_some_and(|ask| ask.timing == Timing::AfterSilence);
-        let mut hub = Hub::new(seed, limits.connections_max);
-        let clock = Clock::start();
+    /// The world of worker number `place`, whose share of all is `shared`.
+    pub(super) fn new(policy: Policy, config: &ServerConfig, clock: Clock, shared: Arc<Shared>, workers: Arc<Workers>, place: u32) -> Self {
+        let limits = config.limits;
+        let Numbering { first, step } = config.numbers();
+        let mut hub = Hub::new(config.seed, limits.connections_max).numbered(first + place, step);
         World {
+            counts_sent: counts_sent(&policy),
             policy: hub.register(policy),
             hub,
             now: clock.now(),
             clock,
             slots: Vec::new(),
-            per_ip: PerIp::new(limits.per_ip_max),
             limits,
-            dialect: dialect.map(Arc::new),
+            dialect: config.dialect.clone().map(Arc::new),
             encoder: Encoder::default(),
-            counts_sent,
             pending: Pending::default(),
             events: VecDeque::new(),
             answer: Vec::new(),
@@ -116,6 +116,7 @@ impl World {
             assembling: BinaryHeap::new(),
             counted: Counted::default(),
             shared,
+            workers,
         }
     }
 
@@ -148,7 +149,7 @@ impl World {
         self.slot(id)?;
         let slot = self.slots[id.index as usize].take()?;
         self.cork.forget(id);
-        self.per_ip.leave(slot.peer().ip());
+        self.workers.leave(slot.peer().ip());
         if slot.stage == Stage::Open {
             self.count_closed(id);
         }
@@ -165,6 +166,13 @@ impl World {
     }
 
     // The hub.
+
+    /// A connection that has a place.
+    pub(super) fn accept(&mut self) -> Result<ConnId, Full> {
+        let id = self.hub.accept(self.now, self.policy)?;
+        self.record_accept(id);
+        Ok(id)
+    }
 
     pub(super) fn tick_clock(&mut self) {
         self.now = self.clock.now();
@@ -195,7 +203,7 @@ impl World {
     }
 
     /// Does everything that the hub said, but what is the handler's.
-    fn apply_all(&mut self) {
+    pub(super) fn apply_all(&mut self) {
         while let Some((id, action)) = self.pending.actions.pop_front() {
             self.apply(id, action);
         }
@@ -291,97 +299,6 @@ impl World {
         work(self, &mut scratch);
         self.scratch = scratch;
     }
-
-    // What the user asks for.
-
-    pub(super) fn send(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
-        let mut frame = std::mem::take(&mut self.scratch);
-        frame.clear();
-        frame::write_message(message, &mut frame);
-        let sent = self.send_frame(id, &frame);
-        self.scratch = frame;
-        sent
-    }
-
-    pub(super) fn ping(&mut self, id: ConnId, payload: &PingPayload) -> Result<(), SendError> {
-        self.user_ping.clear();
-        frame::write_ping(payload.as_bytes(), &mut self.user_ping);
-        self.room(id, self.user_ping.len())?;
-        if let Some(tape) = &mut self.pending.tape {
-            tape.user_ping(payload.as_bytes());
-        }
-        self.input(id, Input::UserPing);
-        self.apply_all();
-        Ok(())
-    }
-
-    pub(super) fn close(&mut self, id: ConnId, reason: &CloseReason) {
-        if self.stage(id) != Some(Stage::Open) {
-            return;
-        }
-        self.user_close = reason.clone();
-        if let Some(tape) = &mut self.pending.tape {
-            tape.user_close(reason.reason());
-        }
-        self.input(id, Input::UserClose(reason.code()));
-        self.apply_all();
-    }
-
-    pub(super) fn broadcast(&mut self, message: Message<'_>) -> usize {
-        let frame = frame::message(message);
-        self.broadcast_frame(&frame)
-    }
-
-    pub(super) fn count(&self) -> usize {
-        usize::try_from(self.shared.stats.open.get()).unwrap_or(usize::MAX)
-    }
-
-    pub(super) fn queued_bytes(&self, id: ConnId) -> usize {
-        let slot = self.slots.get(id.index as usize).and_then(Option::as_ref);
-        slot.filter(|slot| slot.generation == id.generation).map_or(0, Slot::queued_bytes)
-    }
-
-    pub(super) fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared) }
-    }
-
-    // Messages under way.
-
-    /// Sees to it that a message that began at `since` is looked at when it must be whole.
-    pub(super) fn arm_assembly(&mut self, id: ConnId, since: Instant) {
-        let due = since.after(self.limits.assembly.into());
-        let Some(slot) = self.slot(id) else { return };
-        if !slot.assembly_armed {
-            slot.assembly_armed = true;
-            self.assembling.push(Reverse((due, id)));
-        }
-    }
-
-    /// Faults messages that are not whole in time. Returns when to come again.
-    pub(super) fn expire_assembly(&mut self) -> Instant {
-        let (now, limit) = (self.now.at, Span::from(self.limits.assembly));
-        while let Some(Reverse((due, id))) = self.assembling.peek().copied() {
-            if due > now {
-                return due;
-            }
-            self.assembling.pop();
-            let Some(slot) = self.slot(id) else { continue };
-            slot.assembly_armed = false;
-            let is_unread = slot.unread;
-            let Some(partial) = slot.busy.as_mut().and_then(|b| b.partial.as_mut()) else { continue };
-            // As the core has it (R5, R11): what came while the host stalled, or is still unread, could not be seen.
-            if is_unread || now.since(due) > limit.min(STALL_AFTER_MAX) {
-                partial.since = now;
-            }
-            let since = partial.since;
-            if since.after(limit) <= now {
-                self.input(id, Input::Fault(Fault::Assembly));
-            } else {
-                self.arm_assembly(id, since);
-            }
-        }
-        Instant::NEVER
-    }
 }
 
 /// Whether the core has to know of every message that the user sends.
@@ -392,6 +309,6 @@ fn counts_sent(policy: &Policy) -> bool {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("now", &self.now).field("open", &self.count()).finish_non_exhaustive()
+        f.debug_struct("World").field("now", &self.now).field("open", &self.shared.stats.open.get()).finish_non_exhaustive()
     }
 }

@@ -114,7 +114,7 @@ fn runtimes() -> &'static Runtimes {
     RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
 }
 
-fn sources() -> PathBuf {
+pub(super) fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
 
@@ -133,19 +133,25 @@ fn cache_dir() -> Result<PathBuf, String> {
 }
 
 fn install_python(generation: Generation) -> Result<Runtime, String> {
+    let interpreter = install_packages(generation.pins(), "import tornado.websocket, websocket")?;
+    Ok(Runtime { interpreter, node_modules: None })
+}
+
+/// Installs what `NAME.txt` pins and tries `imports`; returns the interpreter that has it.
+pub(super) fn install_packages(name: &str, imports: &str) -> Result<PathBuf, String> {
     let python = env::var("WSBEAT_PYTHON").unwrap_or_else(|_| "python3".into());
     let version = run(Command::new(&python).args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]))?;
-    let requirements = sources().join(format!("{}.txt", generation.pins()));
+    let requirements = sources().join(format!("{name}.txt"));
     let pins = read(&requirements)? + &read(&sources().join(BUILD_PINS))?;
-    let folder = install_once(&format!("{}-py{}", generation.pins(), version.trim()), &pins, |folder| {
+    let folder = install_once(&format!("{name}-py{}", version.trim()), &pins, |folder| {
         make_venv(&python, folder)?;
         let mut pip = Command::new(venv_python(folder));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
         pip.arg(&requirements).env("PIP_CONSTRAINT", sources().join(BUILD_PINS)).env("TORNADO_EXTENSION", "0");
         run(&mut pip)?;
-        run(Command::new(venv_python(folder)).args(["-c", "import tornado.websocket, websocket"])).map(drop)
+        run(Command::new(venv_python(folder)).args(["-c", imports])).map(drop)
     })?;
-    Ok(Runtime { interpreter: venv_python(&folder), node_modules: None })
+    Ok(venv_python(&folder))
 }
 
 /// By the `venv` module, or by `virtualenv` where the system ships Python without it.

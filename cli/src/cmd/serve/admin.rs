@@ -25,7 +25,7 @@ pub(super) fn info(config: &ListenerConfig, urls: Vec<String>) -> ListenerInfo {
         profile: transport.map(|transport| transport.profile.name().to_owned()),
         interval_ms: application.and_then(|application| application.ask.as_ref()).map(|ask| millis(ask.period)),
         ping_interval_ms: transport.map(|transport| millis(transport.interval)),
-        workers: 1,
+        workers: config.server.workers,
     }
 }
 

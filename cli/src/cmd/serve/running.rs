@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use wsbeat_tokio::admin::{Listener as Shown, verdicts};
-use wsbeat_tokio::server::{BindError, Ending, Handle, Server, Summary};
+use wsbeat_tokio::server::{BindError, Ending, Handle, Numbering, Server, Summary};
 
 use super::handler::Serving;
 use super::limit::Limit;
@@ -66,19 +66,24 @@ impl Running {
         let are_several = config.listeners.len() > 1;
         let (verdicts, feed) = verdicts();
         let verdicts = config.admin.is_some().then_some(verdicts);
-        let mut servers = Vec::new();
-        for listener in config.listeners {
+        let (mut servers, mut first) = (Vec::new(), 0);
+        let step = config.listeners.iter().map(|listener| listener.server.workers).sum();
+        for mut listener in config.listeners {
+            let workers = listener.server.workers;
+            // No number comes twice in the process, and each names its worker.
+            listener.server.numbering = Some(Numbering { first, step });
+            first += workers;
             let live = Arc::new(Live::new(&listener));
             let name = are_several.then(|| Arc::from(listener.name.as_str()));
-            let mut handler = Serving::new(Arc::clone(&live), name.clone(), Arc::clone(&running.limit), log.clone());
+            let mut serving = Serving::new(Arc::clone(&live), name.clone(), Arc::clone(&running.limit), log.clone());
             if let Some(verdicts) = &verdicts {
-                handler = handler.telling(verdicts.clone(), &listener.name);
+                serving = serving.telling(verdicts.clone(), &listener.name);
             }
-            let mut server = Server::bind(listener.server.clone(), handler).await.map_err(bind_failure)?;
+            let mut server = Server::bind_each(listener.server.clone(), |_| serving.clone()).await.map_err(bind_failure)?;
             if let Some(path) = &listener.record {
-                let (tap, writer) = recording::start(path, log)?;
-                server = server.record(tap);
-                running.recordings.push(writer);
+                let (taps, writers) = recording::start_each(path, workers, log)?;
+                server = server.record_each(taps);
+                running.recordings.extend(writers);
             }
             let scheme = if listener.server.tls.is_some() { "wss" } else { "ws" };
             let urls: Vec<String> = server.local_addrs().iter().map(|address| format!("{scheme}://{address}")).collect();
@@ -172,9 +177,7 @@ impl Total {
     fn add(&mut self, summary: Summary) {
         self.opened += summary.opened;
         self.dropped += summary.dropped;
-        if rank(summary.ending) > rank(self.ending) {
-            self.ending = summary.ending;
-        }
+        self.ending = self.ending.max(summary.ending);
     }
 
     fn tell(&self, log: &Logger) -> Exit {
@@ -198,15 +201,6 @@ impl Total {
                 Exit::Negative
             }
         }
-    }
-}
-
-const fn rank(ending: Ending) -> u8 {
-    match ending {
-        Ending::Drained => 0,
-        Ending::TimeUp => 1,
-        Ending::Shutdown => 2,
-        Ending::Failed => 3,
     }
 }
 
