@@ -117,7 +117,7 @@ async fn a_refused_upgrade_tells_its_status_and_retry_after() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_web_socket_server_fails_the_upgrade() {
+async fn threat_26_a_server_that_is_no_web_socket_server_fails_the_upgrade() {
     for answer in ["HTTP/1.1 101 Switching Protocols\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n", "\0\0\0\0\0\0\0\0"] {
         let error = error_of(hurried(client("ws", &answering(answer).await))).await;
         assert_eq!(error.stage(), Some(Stage::Upgrade), "{answer:?}: {error}");
@@ -125,7 +125,7 @@ async fn a_server_that_is_no_web_socket_server_fails_the_upgrade() {
 }
 
 #[tokio::test]
-async fn an_extension_that_nobody_asked_for_fails_the_upgrade() {
+async fn threat_26_an_extension_that_nobody_asked_for_fails_the_upgrade() {
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
     let (listener, address) = listen().await;
     tokio::spawn(async move {
@@ -143,7 +143,7 @@ async fn an_extension_that_nobody_asked_for_fails_the_upgrade() {
 }
 
 #[tokio::test]
-async fn endless_headers_are_bounded() {
+async fn threat_26_endless_headers_are_bounded() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (mut tcp, _) = listener.accept().await.unwrap();
