@@ -147,6 +147,16 @@ impl Hub {
         }
     }
 
+    /// Puts connection `id` under another policy of this hub's (rule R9). A stale id, or a policy of another hub, does nothing.
+    pub fn assign<S: HubSink>(&mut self, now: Now, id: ConnId, policy: PolicyId, out: &mut S) {
+        if self.named(id).is_none() || (policy.0 as usize) >= self.policies.len() {
+            return;
+        }
+        self.slots[id.index as usize].policy = policy;
+        let now = self.observe(now);
+        self.step(now, id.index, Input::Reconfigured, out);
+    }
+
     /// A connection whose upgrade is under way; its handshake deadline runs from `now`.
     ///
     /// With an id of another hub it runs under [`Policy::off`].

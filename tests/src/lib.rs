@@ -3,6 +3,7 @@
 pub mod arbitrary;
 pub mod counting;
 pub mod drive;
+pub mod exchange;
 pub mod exhaustive;
 pub mod fuzz;
 pub mod http;
@@ -12,6 +13,7 @@ pub mod model;
 pub mod net;
 pub mod peers;
 pub mod raw;
+pub mod scaled;
 pub mod serving;
 #[cfg(target_os = "linux")]
 pub mod stress;

@@ -24,6 +24,7 @@
 //! ```
 
 mod accept;
+mod agree;
 mod asking;
 mod assembling;
 mod callbacks;

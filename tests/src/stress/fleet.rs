@@ -13,8 +13,12 @@ use super::peer::{Flood, Heard, Peer, Role};
 use super::process::{Server, Weight};
 use super::{LATE, MUTE_MAX, MUTE_MIN, PERIOD, Report, Stress};
 
-/// How many connections are begun in a second while the fleet gathers.
-const RAMP_PER_S: usize = 2_000;
+/// How many handshakes are under way at once while the fleet gathers: as fast as both sides can, and no faster.
+const RAMP_AT_ONCE: usize = 256;
+/// How much of what is due is done before the sockets are looked at again: a fleet that is late still answers in time.
+const DUE_PER_TURN: usize = 64;
+/// How many closes that should not have been are told one by one.
+const TOLD_MAX: u64 = 20;
 const TURN: Duration = Duration::from_millis(10);
 /// Leaving and joining comes in waves.
 const CHURN_EVERY: Duration = Duration::from_secs(10);
@@ -81,22 +85,22 @@ impl Fleet<'_> {
     /// Everybody comes.
     fn gather(&mut self) -> Result<(), String> {
         let (mute, late) = (self.stress.mute_percent, self.stress.mute_percent + self.stress.late_percent);
-        let began = Instant::now();
-        for n in 0..self.stress.connections {
-            // Spread over the fleet, so that each kind comes evenly.
-            let role = match n * 37 % 100 {
-                percent if percent < mute => Role::Mute,
-                percent if percent < late => Role::Late,
-                _ => Role::Honest,
-            };
-            let at = began + Duration::from_secs_f64(n as f64 / RAMP_PER_S as f64);
-            self.at(at, Due::Connect(role));
-        }
+        let (began, mut begun) = (Instant::now(), 0);
         // Those that are mute come and go meanwhile: nearly all is all.
         let most = self.stress.connections - self.stress.connections / 50;
-        while self.open < most {
+        while begun < self.stress.connections || self.open < most {
             if began.elapsed() > PATIENCE {
                 return Err(format!("{} of {} connections in {PATIENCE:?}", self.open, self.stress.connections));
+            }
+            while begun < self.stress.connections && self.peers.len() - self.free.len() < self.open + RAMP_AT_ONCE {
+                // Spread over the fleet, so that each kind comes evenly.
+                let role = match begun * 37 % 100 {
+                    percent if percent < mute => Role::Mute,
+                    percent if percent < late => Role::Late,
+                    _ => Role::Honest,
+                };
+                self.connect(role).map_err(|e| format!("cannot connect: {e}"))?;
+                begun += 1;
             }
             self.turn()?;
         }
@@ -163,7 +167,8 @@ impl Fleet<'_> {
                 self.read(index);
             }
         }
-        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
+        for _ in 0..DUE_PER_TURN {
+            let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= Instant::now()) else { break };
             let due = entry.remove();
             self.happen(due)?;
         }
@@ -293,7 +298,9 @@ impl Fleet<'_> {
             }
             (role, Some(opened)) => {
                 self.report.healthy_closed += 1;
-                eprintln!("{role:?} closed with {code:?} after {:?}", now - opened);
+                if self.report.healthy_closed <= TOLD_MAX {
+                    eprintln!("{role:?} closed with {code:?} after {:?}", now - opened);
+                }
             }
         }
     }
