@@ -45,7 +45,7 @@ fn with_token(config: AdminConfig) -> AdminConfig {
 }
 
 #[test]
-fn a_page_of_another_site_is_refused() {
+fn threat_29_a_page_of_another_site_is_refused() {
     let mut scene = scene(|config| config);
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"] {
         scene.refuses(403, &[&format!("Origin: {origin}"), "X-Wsbeat: 1"]);
@@ -56,7 +56,7 @@ fn a_page_of_another_site_is_refused() {
 }
 
 #[test]
-fn a_name_that_others_own_is_refused() {
+fn threat_29_a_name_that_others_own_is_refused() {
     let mut scene = scene(|config| AdminConfig { hosts: vec!["ops.example".into()], ..config });
     for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9", "ops.example.evil.example"] {
         scene.refuses(403, &[&format!("Host: {host}"), "X-Wsbeat: 1"]);
@@ -70,7 +70,7 @@ fn a_name_that_others_own_is_refused() {
 }
 
 #[test]
-fn a_form_of_another_site_changes_nothing() {
+fn threat_29_a_form_of_another_site_changes_nothing() {
     let scene = scene(|config| config);
     for (method, target) in DEEDS.into_iter().filter(|(method, _)| *method == "POST") {
         for kind in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"] {
@@ -86,7 +86,7 @@ fn a_form_of_another_site_changes_nothing() {
 }
 
 #[test]
-fn without_the_token_nothing_is_told_or_done() {
+fn threat_29_without_the_token_nothing_is_told_or_done() {
     let mut scene = scene(with_token);
     scene.refuses(401, &["X-Wsbeat: 1"]);
     for wrong in ["Bearer open-sesamf", "Bearer open-sesam", "Bearer open-sesame2", "Basic open-sesame", "Bearer", "open-sesame"] {
@@ -134,6 +134,20 @@ fn every_answer_forbids_what_browsers_would_do_with_it() {
         for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("cache-control", "no-store")] {
             assert_eq!(answer.header(name), Some(value), "{answer:?}");
         }
+    }
+}
+
+#[test]
+fn refusals_are_counted_by_their_reason() {
+    let scene = scene(with_token);
+    let address = scene.admin.address;
+    for (headers, status) in [(["Host: evil.example"], 403), (["Origin: http://evil.example"], 403), (["X-Wsbeat: 1"], 401)] {
+        assert_eq!(request(address, "GET", "/api/summary", &headers, "").status, status);
+    }
+    let metrics = request(address, "GET", "/metrics", &["Authorization: Bearer open-sesame"], "").body;
+    for (reason, count) in [("host", 1), ("origin", 1), ("token", 1), ("form", 0), ("connections", 0), ("streams", 0)] {
+        let line = format!("wsbeat_admin_refused_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
     }
 }
 

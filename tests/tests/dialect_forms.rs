@@ -27,7 +27,7 @@ fn words(heard: Heard<'_>) -> String {
         Heard::Heartbeat { token, answer } => format!("heartbeat {} -> {}", token.0, answer.map_or("nothing".into(), text)),
         Heard::Answer(token) => format!("answer {}", token.0),
         Heard::Ready { data, .. } => format!("ready {}", text(data)),
-        Heard::Reply(m) => format!("reply {}", text(m)),
+        Heard::Reply(m) | Heard::Agreed { reply: m, .. } => format!("reply {}", text(m)),
         Heard::Malformed => "malformed".into(),
         Heard::TooBig => "too big".into(),
     }
@@ -78,7 +78,7 @@ fn an_answer_is_its_digits_as_integer_or_as_string() {
 }
 
 #[test]
-fn a_value_that_is_no_token_makes_it_data() {
+fn threat_03_a_value_that_is_no_token_makes_it_data() {
     for id in HTX {
         for value in [
             "1.0",

@@ -249,6 +249,12 @@ impl<H: Handler> Driver<H> {
                 // A peer that does not read its replies goes without.
                 let _ = self.world.send(id, reply);
             }
+            Heard::Agreed { reply, negotiated } => {
+                world.agree(id, negotiated);
+                world.input(id, Input::Data);
+                self.settle(None);
+                let _ = self.world.send(id, reply);
+            }
             Heard::Malformed => world.input(id, Input::Fault(Fault::Malformed)),
             Heard::TooBig => world.input(id, Input::Fault(Fault::TooBig)),
         }

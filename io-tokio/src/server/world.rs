@@ -12,6 +12,7 @@ use wsbeat_core::hub::{Full, Hub, HubSink, Next, PolicyId};
 use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
+use super::agree::Agreements;
 use super::clock::Clock;
 use super::config::{Numbering, ServerConfig, ServerLimits};
 use super::control::CloseReason;
@@ -36,6 +37,7 @@ pub(super) struct World {
     pub(super) limits: ServerLimits,
     pub(super) dialect: Option<Arc<Dialect>>,
     encoder: Encoder,
+    pub(super) agreements: Agreements,
     /// The policy wants to know what the user sends.
     pub(super) counts_sent: bool,
     pub(super) pending: Pending,
@@ -97,7 +99,7 @@ impl World {
         let mut hub = Hub::new(config.seed, limits.connections_max).numbered(first + place, step);
         World {
             counts_sent: counts_sent(&policy),
-            policy: hub.register(policy),
+            policy: hub.register(policy.clone()),
             hub,
             now: clock.now(),
             clock,
@@ -105,6 +107,7 @@ impl World {
             limits,
             dialect: config.dialect.clone().map(Arc::new),
             encoder: Encoder::default(),
+            agreements: Agreements::over(policy),
             pending: Pending::default(),
             events: VecDeque::new(),
             answer: Vec::new(),
@@ -199,7 +202,7 @@ impl World {
     pub(super) fn set_policy(&mut self, policy: Policy) {
         self.counts_sent = counts_sent(&policy);
         self.end_recording();
-        self.hub.replace(self.now, self.policy, policy, &mut self.pending);
+        self.replace_policies(policy);
     }
 
     /// Does everything that the hub said, but what is the handler's.

@@ -53,6 +53,10 @@ pub enum Program {
     WsServer,
     /// Node `ws`.
     WsClient,
+    /// huobi-sdk, in each form of HTX's heartbeats (`--form`).
+    HuobiClient,
+    /// The clients of Binance, OKX, Bybit and KuCoin (`--package`).
+    ExchangeClient,
 }
 
 impl Program {
@@ -65,6 +69,8 @@ impl Program {
             Program::WebsocketsClient => "websockets_client.py",
             Program::WsServer => "ws_server.js",
             Program::WsClient => "ws_client.js",
+            Program::HuobiClient => "huobi_client.py",
+            Program::ExchangeClient => "exchange_client.py",
         }
     }
 
@@ -75,6 +81,8 @@ impl Program {
             }
             Program::WebsocketsServer | Program::WebsocketsClient => &runtimes().python[Generation::Second as usize],
             Program::WsServer | Program::WsClient => &runtimes().node,
+            Program::HuobiClient => &exchanges()[0],
+            Program::ExchangeClient => &exchanges()[1],
         }
     }
 
@@ -112,6 +120,18 @@ struct Runtimes {
 fn runtimes() -> &'static Runtimes {
     static RUNTIMES: OnceLock<Runtimes> = OnceLock::new();
     RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
+}
+
+/// The exchanges' own clients: HTX's, which wants an old library below it, and the others.
+fn exchanges() -> &'static [Result<Runtime, String>; 2] {
+    static EXCHANGES: OnceLock<[Result<Runtime, String>; 2]> = OnceLock::new();
+    // Some start a thread when they are imported, which would be waited for.
+    let sdk = |name, modules| {
+        let interpreter = install_packages(name, &format!("import os, {modules}; os._exit(0)"))?;
+        Ok(Runtime { interpreter, node_modules: None })
+    };
+    let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
+    EXCHANGES.get_or_init(|| [sdk("huobi-sdk", "huobi.client.market"), sdk("exchanges", others)])
 }
 
 pub(super) fn sources() -> PathBuf {

@@ -15,7 +15,6 @@ use crate::output::Out;
 pub(super) type Row<'a> = (&'a Candidate, &'a Trial, Result<(), String>);
 
 pub(super) fn advice(args: &AdviseArgs, network: &Network, reckoned: &Reckoned, rows: &[Row<'_>], out: &mut Out) -> Result<(), Failure> {
-    out.text(|| reasons(args, network, reckoned))?;
     out.text(|| format!("\n{}", head()))?;
     for row in rows {
         out.line(|| line(row), || json(row))?;
@@ -26,7 +25,8 @@ pub(super) fn advice(args: &AdviseArgs, network: &Network, reckoned: &Reckoned, 
     Ok(())
 }
 
-fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
+/// What the arithmetic chose and why.
+pub(super) fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
     let text = duration_text;
     let loss = percent(args.loss);
     let proxies = match network.idle {
@@ -49,9 +49,9 @@ fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
     }
     said.push_str(&match r.interval {
         Some(interval) => format!(
-            "\ntimeout    {}: twice that, and at least a third of {}, for what no model knows\ninterval   {}: the rest of {}{}",
+            "\ntimeout    {}: {}\ninterval   {}: the rest of {}{}",
             text(r.timeout),
-            text(r.detect_within),
+            why_timeout(r),
             text(interval),
             text(r.detect_within),
             network.idle.map_or(String::new(), |idle| format!(", and at most half of {}", text(idle)))
@@ -63,6 +63,18 @@ fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
         text(r.beat)
     ));
     said
+}
+
+/// Which of its bounds set the timeout.
+fn why_timeout(r: &Reckoned) -> String {
+    let (twice, whole) = (r.answer * 2, duration_text(r.detect_within));
+    if twice <= r.detect_within / 3 {
+        format!("a third of {whole}, for what no model knows: pauses, roaming, sleep")
+    } else if twice <= r.detect_within / 2 {
+        "twice that, for what no model knows".into()
+    } else {
+        format!("that, or half of {whole}: twice that would leave too little for the interval")
+    }
 }
 
 const WIDTHS: [usize; 7] = [24, 8, 8, 8, 12, 8, 0];
@@ -100,7 +112,8 @@ fn notes(args: &AdviseArgs, rows: &[Row<'_>]) -> String {
     format!(
         "\nSimulated for each, seed {}: {hours:.0} connection-hours or more of this network, and {DEATHS} peers that died at any moment.\n\
          No false kill in h hours means fewer than 3/h, with 95 % confidence (the rule of three): --hours N for a closer bound.\n\
-         Bytes: frames, and IPv4 and TCP headers (52) of ask, answer and acknowledgement, where nothing else is sent.\n",
+         Bytes: frames, and IPv4 and TCP headers (52) of ask, answer and acknowledgement, where nothing else is sent.\n\
+         Only strict and htx-spot-v1 judge nobody after their host has slept and count from the writing; the others do as their originals.\n",
         args.seed
     )
 }

@@ -3,7 +3,7 @@
 use super::{Step, Watched};
 use crate::connection::Phase;
 use crate::event::{Fault, Input, Plane, Verdict, VerdictKind};
-use crate::policy::{Application, Counts, ListenFor, Policy, Profile, STALL_AFTER_MAX, Transport};
+use crate::policy::{Application, Counts, ListenFor, Policy, Profile, STALL_AFTER_MAX, Transport, Unsolicited};
 use crate::time::{Instant, Span};
 
 /// The shortest close handshake (SPEC §4.1).
@@ -16,6 +16,11 @@ pub(super) fn strict(policy: &Policy) -> Option<&Transport> {
 
 pub(super) fn transport_stall_after(policy: &Policy) -> Span {
     strict(policy).map_or(Span::MAX, |t| t.stall_after)
+}
+
+/// The lateness from which on no handshake is given up.
+pub(super) fn handshake_stall_after(policy: &Policy) -> Span {
+    STALL_AFTER_MAX.min(policy.limits.handshake_timeout)
 }
 
 /// The lateness from which on the application plane judges nobody.
@@ -127,7 +132,10 @@ pub(super) fn wrong_close(policy: &Policy, watched: &Watched, verdict: &Verdict,
             step.input == Some(Input::Fault(Fault::Malformed)) && watched.malformed > u32::from(policy.limits.malformed_max)
         }
         VerdictKind::TooBig => step.input == Some(Input::Fault(Fault::TooBig)),
-        VerdictKind::Protocol => matches!(step.input, Some(Input::Fault(Fault::Protocol | Fault::Utf8))),
+        VerdictKind::Protocol => match step.input {
+            Some(Input::Answer(_)) => policy.application.and_then(|app| app.ask).is_some_and(|ask| ask.unsolicited == Unsolicited::Refused),
+            input => matches!(input, Some(Input::Fault(Fault::Protocol | Fault::Utf8))),
+        },
         VerdictKind::Assembly => step.input == Some(Input::Fault(Fault::Assembly)),
         VerdictKind::Handler => step.input == Some(Input::Fault(Fault::Handler)),
         VerdictKind::Lifetime => policy.limits.max_lifetime.is_some(),
@@ -185,10 +193,19 @@ fn wrong_application_silence(
 }
 
 /// What is wrong with an abort, if anything.
-pub(super) fn wrong_abort(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
+pub(super) fn wrong_abort(
+    policy: &Policy,
+    watched: &Watched,
+    verdict: &Verdict,
+    step: &Step,
+    now: Instant,
+    late: Span,
+) -> Option<&'static str> {
     let limits = &policy.limits;
     let caused = match (watched.phase, verdict.kind) {
-        (Phase::Handshake, VerdictKind::Handshake) => now >= watched.since.after(limits.handshake_timeout),
+        (Phase::Handshake, VerdictKind::Handshake) => {
+            now >= watched.since.after(limits.handshake_timeout) && late <= handshake_stall_after(policy)
+        }
         (Phase::Handshake, VerdictKind::Drain) => step.input == Some(Input::Drain),
         (Phase::Closing | Phase::Echoed, VerdictKind::CloseTimeout) => {
             now >= watched.since.after(limits.close_timeout.min(CLOSE_TIMEOUT_SHORT))
