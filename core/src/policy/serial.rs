@@ -23,6 +23,13 @@ impl<'de> Deserialize<'de> for PolicyConfig {
     }
 }
 
+/// As the configuration file says it.
+fn unknown<E: Error>(key: &str) -> E {
+    let like = |known: &str| strsim::jaro_winkler(key, known);
+    let nearest = PolicyConfig::KEYS.into_iter().max_by(|a, b| like(a).total_cmp(&like(b))).unwrap_or_default();
+    E::custom(format_args!("unknown key {key:?}: the nearest known one is {nearest:?}"))
+}
+
 struct Settings;
 
 impl<'de> Visitor<'de> for Settings {
@@ -37,7 +44,7 @@ impl<'de> Visitor<'de> for Settings {
         let mut given = 0_u32;
         while let Some(key) = map.next_key::<String>()? {
             let known = (0..).zip(PolicyConfig::KEYS).find(|(_, known)| *known == key);
-            let (place, name) = known.ok_or_else(|| A::Error::unknown_field(&key, &PolicyConfig::KEYS))?;
+            let (place, name) = known.ok_or_else(|| unknown(&key))?;
             if given & 1 << place != 0 {
                 return Err(A::Error::duplicate_field(name));
             }
@@ -120,7 +127,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_told_by_its_key() {
         let told = |text: &str| toml(text).unwrap_err();
-        assert!(told("ping_intervall = '5s'").contains("unknown field `ping_intervall`, expected one of `profile`, `ping_interval`"));
+        assert!(told("ping_intervall = '5s'").contains("unknown key \"ping_intervall\": the nearest known one is \"ping_interval\""));
         assert!(told("ping_interval = 5").contains("ping_interval = 5: a duration needs a unit"), "{}", told("ping_interval = 5"));
         assert!(told("misses = 0").contains("misses = 0: 1 to 255"));
         assert!(told("misses = -1").contains("misses = -1: 1 to 255"));

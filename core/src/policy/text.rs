@@ -124,12 +124,12 @@ fn percent(ppm: u32) -> String {
 }
 
 /// Values from text.
-pub(crate) mod parse {
+mod parse {
     use super::{Duration, PolicyError};
     use alloc::vec::Vec;
 
     /// A duration with a unit: `5s`, `250ms`, `1m30s`.
-    pub(crate) fn duration(field: &'static str, text: &str) -> Result<Duration, PolicyError> {
+    pub(super) fn duration(field: &'static str, text: &str) -> Result<Duration, PolicyError> {
         let form = "a duration needs a unit, such as 5s, 250ms or 1m30s";
         if text.trim() == "0" {
             return Err(PolicyError::new(field, text, "a duration needs a unit: 0s"));
