@@ -11,7 +11,10 @@ const number = async (page, selector) => Number(await page.locator(selector).inn
 async function answers(page, atLeast) {
   await until(`${atLeast} answers`, async () => (await number(page, '#sent')) >= atLeast);
   await shows(page, '#state', /^Connected, answering$/);
-  await until('as many answers as heartbeats', async () => (await number(page, '#sent')) === (await number(page, '#seen')));
+  await until(
+    'as many answers as heartbeats',
+    async () => (await number(page, '#sent')) === (await number(page, '#seen')),
+  );
 }
 
 module.exports = {
@@ -26,8 +29,14 @@ module.exports = {
 
     await page.getByRole('button', { name: 'Stop answering' }).press('Enter');
     await shows(page, '#state', /^Closed: 4408 “heartbeat timeout”$/);
-    await shows(page, '#why', /gave this connection up.* 2 heartbeats were left unanswered, the oldest for [\d.]+ (m?s)\.$/);
-    await until('the log says why too', () => server.errors.find((line) => / close 4408 peer-silent: 2 unanswered/.test(line)));
+    await shows(
+      page,
+      '#why',
+      /gave this connection up.* 2 heartbeats were left unanswered, the oldest for [\d.]+ (m?s)\.$/,
+    );
+    await until('the log says why too', () =>
+      server.errors.find((line) => / close 4408 peer-silent: 2 unanswered/.test(line)),
+    );
 
     // The focus went to what can be done next.
     await page.keyboard.press('Enter');
@@ -39,23 +48,42 @@ module.exports = {
   },
 
   async demo_knows_the_text_forms_and_says_what_it_does_not_know(stage) {
-    for (const [dialect, shown] of [['htx-spot-v2', /^htx-spot-v2$/], ['htx-contract-order', /^htx-contract-order, gzip$/], ['cryptocom', /^cryptocom$/]]) {
+    for (const [dialect, shown] of [
+      ['htx-spot-v2', /^htx-spot-v2$/],
+      ['htx-contract-order', /^htx-contract-order, gzip$/],
+      ['cryptocom', /^cryptocom$/],
+    ]) {
       const server = await stage.serve('--dialect', dialect, '--interval', '300ms');
       const page = await stage.page(server.page);
       await answers(page, 7);
       await shows(page, '#dialect', shown);
       await page.close();
     }
-    const silent = await stage.serve('--dialect', 'none', '--ping-interval', '200ms', '--ping-timeout', '200ms', '--evidence', 'pong');
+    const silent = await stage.serve(
+      '--dialect',
+      'none',
+      '--ping-interval',
+      '200ms',
+      '--ping-timeout',
+      '200ms',
+      '--evidence',
+      'pong',
+    );
     const page = await stage.page(silent.page, { viewport: { width: 360, height: 700 } });
     await shows(page, '#why', /^No heartbeat yet/);
     await page.waitForTimeout(1_500);
     await shows(page, '#state', /^Connected, answering$/);
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'no wider than a phone');
+    assert.equal(
+      await page.evaluate(() => document.documentElement.scrollWidth),
+      360,
+      'no wider than a phone',
+    );
   },
 
   async demo_works_over_tls(stage) {
-    const [certificate, key] = ['pem', 'key'].map((kind) => path.join(__dirname, '..', 'tests', 'fixtures', `self_signed.${kind}`));
+    const [certificate, key] = ['pem', 'key'].map((kind) =>
+      path.join(__dirname, '..', 'tests', 'fixtures', `self_signed.${kind}`),
+    );
     const server = await stage.serve('--interval', '400ms', '--tls-cert', certificate, '--tls-key', key);
     assert.match(server.page, /^https:/);
     // Nobody has signed it: the browser is told to take it.
