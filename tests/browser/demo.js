@@ -19,12 +19,13 @@ async function answers(page, atLeast) {
 
 module.exports = {
   async demo_answers_until_it_is_stopped_and_says_why_it_was_closed(stage) {
-    const server = await stage.serve('--interval', '400ms');
+    // A second: a browser may be kept from its core for longer than a part of one.
+    const server = await stage.serve('--interval', '1s');
     const page = await stage.page(server.page);
-    await answers(page, 6);
+    await answers(page, 5);
     await shows(page, '#dialect', /^HTX \{"ping":…\}, gzip$/);
     await shows(page, '#rtt', /^last [\d.]+ m?s, most [\d.]+ m?s$/);
-    await shows(page, '#gap', /^last 0\.[34]\d\d s/);
+    await shows(page, '#gap', /^last [\d.]+ s, most [\d.]+ s$/);
     assert.match(await page.locator('#rtt-chart').getAttribute('aria-label'), /^Round trips: last /);
 
     await page.getByRole('button', { name: 'Stop answering' }).press('Enter');
@@ -38,11 +39,17 @@ module.exports = {
       server.errors.find((line) => / close 4408 peer-silent: 2 unanswered/.test(line)),
     );
 
-    // The focus went to what can be done next.
-    await page.keyboard.press('Enter');
-    await answers(page, 2);
+    // Once it is closed: axe takes longer than heartbeats wait.
+    assert.equal(
+      await page.evaluate(() => document.activeElement.id),
+      'again',
+      'the focus went to what can be done next',
+    );
     await page.locator('summary').click();
     await stage.sound(page);
+    await page.locator('#again').focus();
+    await page.keyboard.press('Enter');
+    await answers(page, 2);
     await page.getByRole('button', { name: 'Close' }).click();
     await shows(page, '#state', /^Closed: 1000/);
   },
@@ -53,9 +60,9 @@ module.exports = {
       ['htx-contract-order', /^htx-contract-order, gzip$/],
       ['cryptocom', /^cryptocom$/],
     ]) {
-      const server = await stage.serve('--dialect', dialect, '--interval', '300ms');
+      const server = await stage.serve('--dialect', dialect, '--interval', '1s');
       const page = await stage.page(server.page);
-      await answers(page, 7);
+      await answers(page, 4);
       await shows(page, '#dialect', shown);
       await page.close();
     }
@@ -84,17 +91,17 @@ module.exports = {
     const [certificate, key] = ['pem', 'key'].map((kind) =>
       path.join(__dirname, '..', 'tests', 'fixtures', `self_signed.${kind}`),
     );
-    const server = await stage.serve('--interval', '400ms', '--tls-cert', certificate, '--tls-key', key);
+    const server = await stage.serve('--interval', '1s', '--tls-cert', certificate, '--tls-key', key);
     assert.match(server.page, /^https:/);
     // Nobody has signed it: the browser is told to take it.
     const page = await stage.page(server.page, { ignoreHTTPSErrors: true });
-    await answers(page, 4);
+    await answers(page, 3);
     await page.getByRole('button', { name: 'Stop answering' }).click();
     await shows(page, '#state', /^Closed: 4408 “heartbeat timeout”$/);
   },
 
   async demo_says_that_the_server_is_gone(stage) {
-    const server = await stage.serve('--interval', '400ms');
+    const server = await stage.serve('--interval', '1s');
     const page = await stage.page(server.page);
     await answers(page, 1);
     stage.expect(/WebSocket connection to .* failed/);
