@@ -150,8 +150,9 @@ export class TimeChart extends Chart {
     return shapes;
   }
 
-  words({ points }) {
-    const values = points.map(([, value]) => value).filter((value) => value !== undefined);
+  words({ points, now, span_ms }) {
+    const shown = points.filter(([t, value]) => value !== undefined && t >= now - span_ms);
+    const values = shown.map(([, value]) => value);
     if (!values.length) return "nothing yet";
     return `now ${this.format(values.at(-1))}, least ${this.format(Math.min(...values))}, most ${this.format(Math.max(...values))}`;
   }
