@@ -57,7 +57,8 @@ impl Driver {
             Message::Binary(bytes) => bytes,
         };
         let echo = self.config.echo.filter(|echo| id.index < echo.connections && bytes.len() == echo.message_bytes as usize);
-        let due = echo.and_then(|_| std::str::from_utf8(bytes.get(..DUE_DIGITS)?).ok()).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let due =
+            echo.and_then(|_| std::str::from_utf8(bytes.get(..DUE_DIGITS)?).ok()).and_then(|digits| u64::from_str_radix(digits, 16).ok());
         let Some(due) = due.map(Instant::from_nanos) else {
             self.report.messages += 1;
             return;

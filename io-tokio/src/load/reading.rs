@@ -63,8 +63,9 @@ impl Driver {
     fn received(&mut self, id: ConnId, bytes: &[u8]) {
         match self.slot(id).map(|slot| slot.stage) {
             Some(Stage::Upgrading) => self.head(id, bytes),
-            Some(Stage::Open | Stage::Closing) => self.frames(id, bytes),
-            Some(Stage::Connecting) | None => {}
+            Some(Stage::Open) => self.frames(id, bytes),
+            // After a close frame, theirs or ours, only the end of the stream matters.
+            Some(Stage::Connecting | Stage::Closing) | None => {}
         }
     }
 
@@ -147,7 +148,8 @@ impl Driver {
                     }
                 },
             }
-            if self.slot(id).is_none() {
+            // A context that has seen a close frame is of no use to others.
+            if self.slot(id).is_none_or(|slot| slot.stage == Stage::Closing) {
                 return false;
             }
         }

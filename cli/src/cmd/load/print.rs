@@ -72,5 +72,6 @@ fn json(report: &Report, missed: &[String], with_echo: bool) -> Object {
 
 fn times_json(histogram: &Histogram<u64>) -> Option<serde_json::Value> {
     let [p50, p90, p99, p999, max] = percentiles(histogram);
-    (!histogram.is_empty()).then(|| serde_json::json!({"count": histogram.len(), "p50": p50, "p90": p90, "p99": p99, "p99.9": p999, "max": max}))
+    (!histogram.is_empty())
+        .then(|| serde_json::json!({"count": histogram.len(), "p50": p50, "p90": p90, "p99": p99, "p99.9": p999, "max": max}))
 }
