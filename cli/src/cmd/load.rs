@@ -32,7 +32,7 @@ use slo::Objectives;
     after_long_help = "Examples:
   wsbeat load ws://127.0.0.1:8888 -c 1000
   wsbeat load ws://127.0.0.1:8888 -c 18000 -z 1m --ramp 20s --silent 20% --format json
-  wsbeat load ws://127.0.0.1:8888 -c 5000 --pong-delay 2s --dialect htx-spot-v1
+  wsbeat load ws://127.0.0.1:8888 -c 5000 --pong-delay 50ms --dialect htx-spot-v1
   wsbeat load ws://127.0.0.1:8888 -c 64 --echo 64 --size 64 --slo 'echo.p99<50ms,lost=0'
 
 Objectives, separated by commas: p50, p90, p99, p99.9, max of the answers, with spacing. or echo. before them of the spacing
