@@ -15,6 +15,7 @@
 //! | `proxy` | yes | the client goes through HTTP CONNECT and SOCKS 5 proxies |
 //! | `tls` | yes | `wss://` by rustls, for client and server |
 //! | `admin` | no | the admin address |
+//! | `load` | no | many clients in one thread, to put a server under load (Unix); brings `tls` |
 //! | `axum` | no | `heartbeat::AxumSocket`: the adaptor over the WebSocket of axum 0.8 |
 //!
 //! # Examples
@@ -28,6 +29,8 @@ pub mod admin;
 pub mod client;
 pub mod clock;
 pub mod heartbeat;
+#[cfg(all(unix, feature = "load"))]
+pub mod load;
 #[cfg(unix)]
 pub mod server;
 mod tape;
