@@ -12,33 +12,34 @@ use wsbeat_core::{rng::Chance, time::Instant, time::Now};
 struct Shell(TcpStream, std::time::Instant, Policy, Connection);
 
 impl Shell {
-    fn step(&mut self, input: Input) -> Result<Instant, Error> {
+    fn step(&mut self, input: Input) -> Result<Duration, Error> {
         let (mut actions, at) = (vec![], Instant::from_nanos(self.1.elapsed().as_nanos() as u64));
-        let mut due = self.3.step(&self.2, Now::new(at, 0), input, &mut |action| actions.push(action));
+        let mut wait = Duration::from(self.3.step(&self.2, Now::new(at, 0), input, &mut |action| actions.push(action)).since(at));
         println!("{input:?} {actions:?}");
         for action in actions {
             if let Action::Ping(payload) = action {
                 self.send(9, payload.bytes(&mut [0; 8]))?;
-                due = self.step(Input::PingFlushed(payload))?;
+                wait = self.step(Input::PingFlushed(payload))?;
             } else if let Action::Close(verdict) = action {
                 self.send(8, &verdict.code.map_or(vec![], |code| code.to_be_bytes().to_vec()))?;
             }
         }
-        Ok(due)
+        Ok(wait)
     }
 
     fn send(&mut self, opcode: u8, payload: &[u8]) -> Result<(), Error> {
         self.0.write_all(&[&[0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat())
     }
 
-    fn receive(&mut self, frame: &[u8]) -> Result<Instant, Error> {
+    fn receive(&mut self, frame: &[u8]) -> Result<Duration, Error> {
         let (opcode, payload) = (frame[0] & 15, &frame[2..]);
-        self.step(match opcode {
+        let input = match opcode {
             8 => Input::PeerClose(payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code))),
             9 => self.send(10, payload).map(|()| Input::Ping)?, // The shell answers, the core counts.
             10 => Input::Pong(Payload::parse(payload)),
             _ => Input::Data,
-        })
+        };
+        self.step(input)
     }
 }
 
@@ -49,12 +50,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut shell = Shell(TcpStream::connect(&address)?, std::time::Instant::now(), policy, peer);
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
     write!(shell.0, "GET / HTTP/1.1\r\nHost: {address}\r\n{upgrade}\r\n\r\n")?;
-    let (mut due, mut heard, mut space) = (Instant::NEVER, vec![], [0; 4096]);
+    let (mut wait, mut heard, mut space) = (Duration::from_secs(10), vec![], [0; 4096]);
     while shell.3.phase() != Phase::Ended {
-        let wait = Duration::from_nanos(due.as_nanos()).saturating_sub(shell.1.elapsed());
         shell.0.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         let read = shell.0.read(&mut space);
-        due = shell.step(match &read {
+        wait = shell.step(match &read {
             Ok(n @ 1..) => Input::Bytes(*n as u32),
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Input::Tick,
             _ => Input::Lost,
@@ -63,12 +63,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let (Phase::Handshake, Some(end)) = (shell.3.phase(), heard.windows(4).position(|w| w == b"\r\n\r\n")) {
             assert!(heard.starts_with(b"HTTP/1.1 101"), "the server does not upgrade");
             heard.drain(..end + 4);
-            due = shell.step(Input::Opened)?;
+            wait = shell.step(Input::Opened)?;
         }
         while let (Phase::Open | Phase::Closing, [_, len @ 0..126, ..]) = (shell.3.phase(), heard.as_slice()) {
             let Some(frame) = heard.get(..2 + usize::from(*len)).map(<[u8]>::to_vec) else { break };
             heard.drain(..frame.len());
-            due = shell.receive(&frame)?;
+            wait = shell.receive(&frame)?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A policy checked in virtual time before it meets a network: a day of a thousand clients in moments. Whom does it give up
+//! A policy checked in virtual time before it meets a network: an hour of a hundred clients in moments. Whom does it give up
 //! wrongly, and how soon does it find who is dead? `cargo run -p wsbeat-core --features sim --example virtual_time [POLICY.toml]`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = std::env::args().nth(1).map_or(Ok(MINE.to_owned()), std::fs::read_to_string)?;
     let policy = toml::from_str::<PolicyConfig>(&text)?.check(Plan::default())?;
     let report = Scenario::new(policy)
-        .connections(200)
+        .connections(100)
         .latency(Duration::from_millis(80), Duration::from_millis(40))
         .fault(Fault::Loss, 20_000) // two percent
         .fault(Fault::Dead, 1_000)

@@ -13,9 +13,10 @@ use wsbeat_tokio::heartbeat::{AxumSocket, Builder, DialectChoice, Event};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let app = Router::new()
-        .route("/", get(|| async { "the WebSocket is at /ws" }))
-        .route("/ws", get(|upgrade: WebSocketUpgrade| async { upgrade.max_message_size(1 << 20).on_upgrade(echo) }));
+    let app = Router::new().route("/", get(|| async { "the WebSocket is at /ws" })).route(
+        "/ws",
+        get(|upgrade: WebSocketUpgrade| async { upgrade.max_message_size(1 << 20).max_frame_size(1 << 20).on_upgrade(echo) }),
+    );
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8888".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on ws://{}/ws", listener.local_addr()?);

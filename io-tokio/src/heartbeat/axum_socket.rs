@@ -32,7 +32,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 /// use wsbeat_tokio::heartbeat::{AxumSocket, Builder};
 ///
 /// async fn echo(upgrade: WebSocketUpgrade) -> Response {
-///     upgrade.max_message_size(1 << 20).on_upgrade(talk)
+///     upgrade.max_message_size(1 << 20).max_frame_size(1 << 20).on_upgrade(talk)
 /// }
 ///
 /// async fn talk(socket: WebSocket) {
