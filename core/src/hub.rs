@@ -142,7 +142,7 @@ impl Hub {
         let now = self.observe(now);
         for slot in 0..self.live + self.vacant() {
             if self.member(slot).is_some_and(|member| member.policy == id) {
-                self.step(now, slot, Input::Reconfigured, out);
+                self.step(now, slot, &[Input::Reconfigured], out);
             }
         }
     }
@@ -181,12 +181,18 @@ impl Hub {
     ///
     /// Time is the hub's: [`Input::Tick`] does nothing here.
     pub fn input<S: HubSink>(&mut self, now: Now, id: ConnId, input: Input, out: &mut S) -> Phase {
+        self.inputs(now, id, &[input], out)
+    }
+
+    /// Several inputs at once, such as the bytes that came and what they contained: as one [`input`](Hub::input) after another,
+    /// but the deadline is looked for once.
+    pub fn inputs<S: HubSink>(&mut self, now: Now, id: ConnId, inputs: &[Input], out: &mut S) -> Phase {
         match self.named(id) {
             None => Phase::Ended,
-            Some(member) if input == Input::Tick => member.state.phase(),
+            Some(member) if inputs.iter().all(|input| *input == Input::Tick) => member.state.phase(),
             Some(_) => {
                 let now = self.observe(now);
-                self.step(now, id.index, input, out)
+                self.step(now, id.index, inputs, out)
             }
         }
     }
@@ -276,11 +282,14 @@ impl Hub {
         now
     }
 
-    fn step<S: HubSink>(&mut self, now: Now, slot: u32, input: Input, out: &mut S) -> Phase {
+    fn step<S: HubSink>(&mut self, now: Now, slot: u32, inputs: &[Input], out: &mut S) -> Phase {
         let Some((member, shared, cx, mut out)) = self.at(now, slot, out) else {
             return Phase::Ended;
         };
-        let deadline = member.state.step(&shared.policy, &cx, input, &mut out);
+        for input in inputs.iter().filter(|input| **input != Input::Tick) {
+            member.state.apply(&shared.policy, &cx, *input, &mut out);
+        }
+        let deadline = member.state.deadline(&shared.policy, &cx);
         let phase = member.state.phase();
         // Due or not, its deadline is another now; the wheel hands it out again if that has passed.
         self.due.remove(slot);

@@ -38,7 +38,8 @@ impl State {
         }
     }
 
-    fn apply<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, input: Input, out: &mut S) {
+    /// Takes one input but a tick to its end.
+    pub(crate) fn apply<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, input: Input, out: &mut S) {
         let now = cx.now;
         match (table::rule(self.phase(), &input), input) {
             (Rule::Open, _) => self.open(policy, cx, out),

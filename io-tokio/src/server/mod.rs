@@ -24,12 +24,14 @@
 //! ```
 
 mod accept;
+mod addresses;
 mod asking;
 mod assembling;
 mod callbacks;
 mod clock;
 mod config;
 mod control;
+mod draining;
 mod driver;
 mod emit;
 mod error;
@@ -50,6 +52,7 @@ mod recording;
 mod response;
 mod running;
 mod shared;
+mod short;
 mod slot;
 mod socket;
 mod stats;
@@ -72,7 +75,7 @@ pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, SendEr
 pub use escape::Escaped;
 pub use figures::{Closes, Figures};
 pub use handle::Handle;
-pub use handler::{Context, End, Handler, Request};
+pub use handler::{Context, End, Handler, Request, Wants};
 pub use look::{CloserLook, ConnectionLook, Looks, PlaneLook};
 pub use origin::{OriginError, OriginPattern, Origins};
 pub use stats::{Count, Refusal, ServerStats};
