@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use crate::cmd::{advise, check_config, completions, connect, dialects, man, ping, replay, serve, simulate};
+use crate::cmd::{advise, check_config, completions, connect, dialects, man, ping, replay, serve, simulate, top};
 
 /// Keeps WebSocket connections honest: serve, connect and watch heartbeats, and learn why a peer was given up
 #[derive(Debug, Parser)]
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Advise(advise::AdviseArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Replay(replay::ReplayArgs),
+    Top(top::TopArgs),
     Dialects(dialects::DialectsArgs),
     CheckConfig(check_config::CheckConfigArgs),
     Completions(completions::CompletionsArgs),
@@ -59,7 +60,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Whether to use colours for a stream that `is_terminal` or not (https://no-color.org).
+    /// Whether to use colours for a stream that `is_terminal` or not (<https://no-color.org>).
     pub(crate) fn wants_colour(&self, is_terminal: bool) -> bool {
         match self.color {
             ColorChoice::Always => true,

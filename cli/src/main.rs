@@ -6,6 +6,7 @@ mod cmd;
 mod config;
 mod escape;
 mod exit;
+mod human;
 mod json;
 mod logging;
 mod outbound;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
-use args::{Cli, Command};
+use args::{Cli, Command, Common};
 use exit::{Exit, Failure};
 use logging::Logger;
 use output::Out;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     };
     let (log, guard) = Logger::start(&cli.common);
     let mut out = Out::stdout(&cli.common);
-    let exit = run(cli.command, &mut out, &log).unwrap_or_else(|failure| {
+    let exit = run(cli.command, &cli.common, &mut out, &log).unwrap_or_else(|failure| {
         failure.messages.iter().for_each(|message| log.fail(message));
         failure.exit
     });
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn run(command: Command, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
+fn run(command: Command, common: &Common, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => cmd::serve::run(*args, out, log),
         Command::Connect(args) => cmd::connect::run(*args, out, log),
@@ -53,6 +54,7 @@ fn run(command: Command, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
         Command::Advise(args) => cmd::advise::run(&args, out),
         Command::Simulate(args) => cmd::simulate::run(&args, out),
         Command::Replay(args) => cmd::replay::run(&args, out),
+        Command::Top(args) => cmd::top::run(args, common, out),
         Command::Dialects(args) => cmd::dialects::run(args, out),
         Command::CheckConfig(args) => cmd::check_config::run(&args, out),
         Command::Completions(args) => cmd::completions::run(&args, out),

@@ -68,8 +68,11 @@ fn nothing_seen_is_a_bound_and_not_zero() {
 #[test]
 fn what_is_lost_raises_the_alarm_where_the_timeout_does_not_bear_it() {
     // Two losses in ten: six in a row take 12.6 s, and the profile waits 5 s.
-    let (all, _) = advice(&["--loss", "20%", "--detect-within", "1h", "--hours", "200"]);
+    const LOSSY: &[&str] = &["--loss", "20%", "--detect-within", "1h", "--hours", "100"];
+    let (all, _) = advice(LOSSY);
     let tornado = candidate(&all, "tornado-6.4 5s/10s");
+    let (others, _) = advice(&[LOSSY, &["--seed", "1"]].concat());
+    assert_ne!(tornado["false_kills"], candidate(&others, "tornado-6.4 5s/10s")["false_kills"], "another seed, other losses");
     assert!(tornado["false_kills"].as_u64().unwrap() > 0, "{tornado}");
     let (hours, kills) = (tornado["connection_hours"].as_f64().unwrap(), tornado["false_kills"].as_f64().unwrap());
     let rate = tornado["false_kills_per_million_hours"].as_f64().unwrap();

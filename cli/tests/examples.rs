@@ -1,7 +1,7 @@
 //! Every example that the help and the readme give, run as it is written.
 //!
 //! A server that listens at the usual port would meet others on the same machine: examples that serve get a free port by the
-//! environment, examples that connect to the usual one get the port of a server of ours put in its place. An example that
+//! environment, examples that connect to the usual one get the address of a server of ours put in its place. An example that
 //! does not end by itself gets an interrupt, as from a person who has seen enough.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -21,6 +21,8 @@ const ENOUGH: Duration = Duration::from_millis(1_500);
 struct Place {
     folder: Folder,
     server: Serve,
+    /// The server's admin address.
+    admin: String,
     /// A file of dialects.
     dialect: String,
 }
@@ -35,7 +37,9 @@ struct Seen {
 impl Place {
     fn new(name: &str) -> Self {
         let dialect = run(["dialects", "show", "okx"]).stdout.replace("id = \"okx\"", "id = \"my-dialect\"");
-        Place { folder: Folder::new(name), server: Serve::start(&["--interval", "500ms"]), dialect }
+        let mut server = Serve::start(&["--interval", "500ms", "--admin", "127.0.0.1:0"]);
+        let admin = server.line().trim_end().strip_prefix("admin on ").unwrap().to_owned();
+        Place { folder: Folder::new(name), server, admin, dialect }
     }
 
     /// Puts the files there that examples name. Some examples write them.
@@ -56,8 +60,7 @@ impl Place {
     /// Runs a line of a shell.
     fn run(&self, line: &str) -> Seen {
         self.prepare();
-        let line = line.replace("ws://127.0.0.1:8888", &self.server.url).replace("wss://api.example.com/ws", &self.server.url);
-        let line = line.replace("--listen 0.0.0.0:443", "--listen 127.0.0.1:0").replace("--listen 0.0.0.0:8443", "--listen 127.0.0.1:0");
+        let line = self.with_our_addresses(line);
         let bin = Path::new(env!("CARGO_BIN_EXE_wsbeat")).parent().unwrap();
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("bash");
@@ -89,6 +92,21 @@ impl Place {
         };
         let read = |path: &str| std::fs::read_to_string(path).unwrap();
         Seen { code, stdout: read(&stdout), stderr: read(&stderr) }
+    }
+
+    fn with_our_addresses(&self, line: &str) -> String {
+        let line = if line.starts_with("wsbeat top") && !line.contains("http://") {
+            line.replace("wsbeat top", &format!("wsbeat top {}", self.admin))
+        } else {
+            line.replace("http://127.0.0.1:9888", &self.admin)
+        };
+        let servers = ["ws://127.0.0.1:8888", "wss://api.example.com/ws"];
+        let line = servers.iter().fold(line, |line, url| line.replace(url, &self.server.url));
+        let ours = ["--listen 0.0.0.0:443", "--listen 0.0.0.0:8443", "--admin 127.0.0.1:9888"];
+        ours.iter().fold(line, |line, flag| {
+            let (name, _) = flag.split_once(' ').unwrap();
+            line.replace(flag, &format!("{name} 127.0.0.1:0"))
+        })
     }
 
     /// Runs a line, which has to end with this status.

@@ -90,6 +90,22 @@ fn the_listening_line_names_its_listener_in_json() {
 }
 
 #[test]
+fn no_two_connections_of_the_process_bear_the_same_number() {
+    let folder = Folder::new("numbers");
+    let file = folder.file("w.toml", THREE);
+    let mut running = Running::start(wsbeat(["serve", "--config", &file, "-v", "--workers", "2"]));
+    let urls: Vec<String> = (0..4).map(|_| url(&mut running)).collect();
+    let clients: Vec<_> = urls.iter().cycle().take(24).map(|url| client_of(url)).collect();
+    running.signal("TERM");
+    drop(clients);
+    let log = running.end().stderr;
+    let numbers: Vec<&str> =
+        log.lines().filter_map(|line| line.split(" conn=").nth(1)?.split_once(" open ").map(|(number, _)| number)).collect();
+    let distinct: std::collections::BTreeSet<&str> = numbers.iter().copied().collect();
+    assert_eq!((numbers.len(), distinct.len()), (24, 24), "{log}");
+}
+
+#[test]
 fn nobody_listens_where_one_of_them_cannot() {
     let folder = Folder::new("taken");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -18,7 +18,7 @@ use crate::stats::Stats;
 use crate::time::{Guard, Instant, Now, Span};
 use crate::wheel::{Wheel, make_room};
 use due::Due;
-use member::{Member, Shared, deadline_of};
+use member::{Member, Shared, TOUCHED, deadline_of, touch};
 use sink::Out;
 
 /// A policy of a [`Hub`].
@@ -138,13 +138,23 @@ impl Hub {
         let Some(shared) = self.policies.get_mut(id.0 as usize) else {
             return;
         };
-        shared.policy = policy;
+        shared.replace(policy);
         let now = self.observe(now);
         for slot in 0..self.live + self.vacant() {
             if self.member(slot).is_some_and(|member| member.policy == id) {
-                self.step(now, slot, &[Input::Reconfigured], out);
+                self.step(now, slot, Input::Reconfigured, out);
             }
         }
+    }
+
+    /// Puts connection `id` under another policy of this hub's (rule R9). A stale id, or a policy of another hub, does nothing.
+    pub fn assign<S: HubSink>(&mut self, now: Now, id: ConnId, policy: PolicyId, out: &mut S) {
+        if self.named(id).is_none() || (policy.0 as usize) >= self.policies.len() {
+            return;
+        }
+        self.slots[id.index as usize].policy = policy;
+        let now = self.observe(now);
+        self.step(now, id.index, Input::Reconfigured, out);
     }
 
     /// A connection whose upgrade is under way; its handshake deadline runs from `now`.
@@ -181,18 +191,12 @@ impl Hub {
     ///
     /// Time is the hub's: [`Input::Tick`] does nothing here.
     pub fn input<S: HubSink>(&mut self, now: Now, id: ConnId, input: Input, out: &mut S) -> Phase {
-        self.inputs(now, id, &[input], out)
-    }
-
-    /// Several inputs at once, such as the bytes that came and what they contained: as one [`input`](Hub::input) after another,
-    /// but the deadline is looked for once.
-    pub fn inputs<S: HubSink>(&mut self, now: Now, id: ConnId, inputs: &[Input], out: &mut S) -> Phase {
         match self.named(id) {
             None => Phase::Ended,
-            Some(member) if inputs.iter().all(|input| *input == Input::Tick) => member.state.phase(),
+            Some(member) if input == Input::Tick => member.state.phase(),
             Some(_) => {
                 let now = self.observe(now);
-                self.step(now, id.index, inputs, out)
+                self.step(now, id.index, input, out)
             }
         }
     }
@@ -282,18 +286,20 @@ impl Hub {
         now
     }
 
-    fn step<S: HubSink>(&mut self, now: Now, slot: u32, inputs: &[Input], out: &mut S) -> Phase {
+    fn step<S: HubSink>(&mut self, now: Now, slot: u32, input: Input, out: &mut S) -> Phase {
         let Some((member, shared, cx, mut out)) = self.at(now, slot, out) else {
             return Phase::Ended;
         };
-        for input in inputs.iter().filter(|input| **input != Input::Tick) {
-            member.state.apply(&shared.policy, &cx, *input, &mut out);
-        }
-        let deadline = member.state.deadline(&shared.policy, &cx);
+        let postpones = shared.is_steady && member.state.only_postpones(&input);
+        member.state.apply(&shared.policy, &cx, input, &mut out);
         let phase = member.state.phase();
+        if postpones && !self.due.contains(slot) {
+            debug_assert!(deadline_of(self.seed, &self.slots, &self.policies, slot) >= self.wheel.armed(slot), "{input:?}");
+            return phase;
+        }
         // Due or not, its deadline is another now; the wheel hands it out again if that has passed.
         self.due.remove(slot);
-        self.settle(slot, phase, deadline);
+        self.settle(slot, phase, deadline_of(self.seed, &self.slots, &self.policies, slot));
         phase
     }
 
@@ -301,15 +307,15 @@ impl Hub {
         let Some((member, shared, cx, mut out)) = self.at(now, slot, out) else {
             return;
         };
-        let deadline = member.state.tick(&shared.policy, &mut shared.beats, &cx, lateness, &mut out);
+        let deadline = member.state.tick_due(&shared.policy, &mut shared.beats, &cx, lateness, &mut out);
         let phase = member.state.phase();
         // Law 3: later than now. A rule that broke it must cost a wake-up, not a loop that never sleeps.
         self.settle(slot, phase, deadline.max(now.at.after(Span::from_nanos(1))));
     }
 
-    /// What a step of the connection in `slot` needs.
+    /// What a step of the connection in `slot`, which there is, needs.
     fn at<'a, S>(&'a mut self, now: Now, slot: u32, out: &'a mut S) -> Option<(&'a mut Member, &'a mut Shared, Ctx, Out<'a, S>)> {
-        let member = self.slots.get_mut(slot as usize).filter(|member| member.state.phase() != Phase::Ended)?;
+        let member = self.slots.get_mut(slot as usize)?;
         let shared = self.policies.get_mut(member.policy.0 as usize)?;
         let cx = member.cx(self.seed, now);
         let id = ConnId { index: slot, generation: member.generation };
@@ -338,14 +344,17 @@ impl Hub {
         let mut earliest = Instant::NEVER;
         self.fired.clear();
         self.wheel.expire(now, &mut self.fired);
-        for slot in self.fired.iter().copied() {
-            let deadline = deadline_of(self.seed, &self.slots, &self.policies, slot);
-            if deadline > now {
-                self.wheel.arm(slot, deadline);
-                continue;
+        for some in self.fired.chunks(TOUCHED) {
+            touch(&self.slots, some);
+            for slot in some.iter().copied() {
+                let deadline = deadline_of(self.seed, &self.slots, &self.policies, slot);
+                if deadline > now {
+                    self.wheel.arm(slot, deadline);
+                    continue;
+                }
+                self.due.insert(slot, deadline);
+                earliest = earliest.min(deadline);
             }
-            self.due.insert(slot, deadline);
-            earliest = earliest.min(deadline);
         }
         earliest
     }

@@ -20,21 +20,27 @@ pub(crate) enum Purpose {
     Payload = 5,
 }
 
-/// A source of chance for one connection: (seed, serial of the connection), mixed.
+/// A source of chance for one connection: (seed, serial of the connection).
+///
+/// They are mixed when something is drawn: most steps draw nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Chance(u64);
+pub struct Chance {
+    seed: u64,
+    serial: u64,
+}
 
 impl Chance {
     /// The chance of the connection with this `serial` in a world with this `seed`.
     #[must_use]
     pub const fn new(seed: u64, serial: u64) -> Self {
-        Chance(mix(seed ^ mix(serial.wrapping_mul(GOLDEN).wrapping_add(GOLDEN))))
+        Chance { seed, serial }
     }
 
     /// A draw; different `count`s of one purpose never give the same number.
     #[must_use]
     pub(crate) const fn draw(self, purpose: Purpose, count: u64) -> u64 {
-        mix(mix(self.0 ^ purpose as u64).wrapping_add(count.wrapping_mul(GOLDEN)))
+        let key = mix(self.seed ^ mix(self.serial.wrapping_mul(GOLDEN).wrapping_add(GOLDEN)));
+        mix(mix(key ^ purpose as u64).wrapping_add(count.wrapping_mul(GOLDEN)))
     }
 
     /// A span drawn evenly from [0, `below`).

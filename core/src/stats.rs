@@ -197,10 +197,13 @@ mod tests {
     #[test]
     fn what_two_counted_adds_up() {
         let (mut one, mut two) = (Stats::default(), Stats::default());
-        for (stats, ms) in [(&mut one, 1), (&mut two, 1), (&mut two, 7)] {
+        let count = |stats: &mut Stats, ms| {
             stats.add(Counter::PongsMatched);
             stats.record(Plane::Transport, Span::from_millis(ms));
-        }
+        };
+        count(&mut one, 1);
+        count(&mut two, 1);
+        count(&mut two, 7);
         one.merge(&two);
         assert_eq!((one.get(Counter::PongsMatched), one.get(Counter::PongsStale)), (3, 0));
         assert_eq!((one.rtt(Plane::Transport).count(), one.rtt(Plane::Transport).sum()), (3, Span::from_millis(9)));

@@ -1,7 +1,7 @@
 //! A hierarchical timer wheel with exact times.
 //!
-//! Time is cut into ticks of 2^20 ns. A level has 64 slots, each 64 times as wide as those of the level below, and eight
-//! levels span all 64 bits. A key lies at the level of the highest group of six bits in which its tick differs from the
+//! Time is cut into ticks of 2^20 ns. A level has 256 slots, each 256 times as wide as those of the level below, and six
+//! levels span all 64 bits. A key lies at the level of the highest group of eight bits in which its tick differs from the
 //! wheel's own, so that lower levels are always earlier than higher ones, and lower slots earlier than higher ones.
 //! (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 7; the choice of level is that of a radix
 //! heap.) Slots only sort roughly: every key keeps its exact time, and every slot the least of its keys'.
@@ -12,7 +12,8 @@ use alloc::vec::Vec;
 use crate::time::Instant;
 
 const TICK_BITS: u32 = 20;
-const GROUP_BITS: u32 = 6;
+/// So that what is due within a minute moves once on its way: each move is a cache miss where there are many keys.
+const GROUP_BITS: u32 = 8;
 const SLOTS: usize = 1 << GROUP_BITS;
 const LEVELS: usize = (u64::BITS - TICK_BITS).div_ceil(GROUP_BITS) as usize;
 /// The end of a list.
@@ -22,7 +23,7 @@ const NIL: u32 = u32::MAX;
 ///
 /// Keys are small numbers, such as the slots of a slab: memory is 16 bytes times the highest key that was ever armed,
 /// and nothing is allocated while that stays. [`arm`](Wheel::arm) and [`disarm`](Wheel::disarm) cost the same however
-/// many keys there are; [`expire`](Wheel::expire) costs what it hands out, and up to eight moves in the life of an
+/// many keys there are; [`expire`](Wheel::expire) costs what it hands out, and up to six moves in the life of an
 /// arming; [`next`](Wheel::next) searches one slot, and that only when the slot's earliest key was taken out of it.
 #[derive(Clone, Debug)]
 pub struct Wheel {
@@ -30,7 +31,7 @@ pub struct Wheel {
     /// Level by level.
     slots: Vec<Slot>,
     /// Which slots of a level have keys.
-    occupied: [u64; LEVELS],
+    occupied: [Bits; LEVELS],
     /// The tick of the latest `expire`. Keys with earlier times lie in its slot.
     tick: u64,
 }
@@ -70,9 +71,30 @@ impl Slot {
     }
 }
 
+/// A bit for each slot of a level.
+#[derive(Clone, Copy, Debug)]
+struct Bits([u64; SLOTS / 64]);
+
+impl Bits {
+    const NONE: Bits = Bits([0; SLOTS / 64]);
+
+    fn set(&mut self, slot: usize) {
+        self.0[slot / 64] |= 1 << (slot % 64);
+    }
+
+    fn clear(&mut self, slot: usize) {
+        self.0[slot / 64] &= !(1 << (slot % 64));
+    }
+
+    fn first(&self) -> Option<usize> {
+        let word = self.0.iter().position(|word| *word != 0)?;
+        Some(word * 64 + self.0[word].trailing_zeros() as usize)
+    }
+}
+
 impl Default for Wheel {
     fn default() -> Self {
-        Wheel { entries: Vec::new(), slots: vec![Slot::EMPTY; LEVELS * SLOTS], occupied: [0; LEVELS], tick: 0 }
+        Wheel { entries: Vec::new(), slots: vec![Slot::EMPTY; LEVELS * SLOTS], occupied: [Bits::NONE; LEVELS], tick: 0 }
     }
 }
 
@@ -121,10 +143,11 @@ impl Wheel {
     #[allow(clippy::should_implement_trait, reason = "a wheel is no iterator: asking again gives the same")]
     #[must_use]
     pub fn next(&mut self) -> Instant {
-        let Some(level) = self.occupied.iter().position(|slots| *slots != 0) else {
+        let first = self.occupied.iter().zip(0..).find_map(|(slots, level)| Some((level, slots.first()?)));
+        let Some((level, slot)) = first else {
             return Instant::NEVER;
         };
-        let place = level * SLOTS + self.occupied[level].trailing_zeros() as usize;
+        let place = level * SLOTS + slot;
         if !self.slots[place].exact {
             self.slots[place].min = self.search(place);
             self.slots[place].exact = true;
@@ -141,18 +164,15 @@ impl Wheel {
         let slot = slot_of(tick, level);
         self.tick = tick;
         for below in 0..level {
-            self.empty(below, self.occupied[below], out);
+            self.empty(below, SLOTS, out);
         }
-        self.empty(level, self.occupied[level] & ((1 << slot) - 1), out);
+        self.empty(level, slot, out);
         self.sift(level, slot, now, out);
     }
 
-    /// Hands out all keys of these slots of `level`: time has passed them whole.
-    fn empty(&mut self, level: usize, slots: u64, out: &mut Vec<u32>) {
-        let mut left = slots;
-        while left != 0 {
-            let slot = left.trailing_zeros() as usize;
-            left &= left - 1;
+    /// Hands out all keys of the slots of `level` that lie before `end`: time has passed them whole.
+    fn empty(&mut self, level: usize, end: usize, out: &mut Vec<u32>) {
+        while let Some(slot) = self.occupied[level].first().filter(|slot| *slot < end) {
             let mut key = self.take(level, slot);
             while key != NIL {
                 out.push(key);
@@ -201,7 +221,7 @@ impl Wheel {
 
     /// Empties a slot and gives its first key.
     fn take(&mut self, level: usize, slot: usize) -> u32 {
-        self.occupied[level] &= !(1 << slot);
+        self.occupied[level].clear(slot);
         core::mem::replace(&mut self.slots[level * SLOTS + slot], Slot::EMPTY).head
     }
 
@@ -234,7 +254,7 @@ impl Wheel {
         }
         self.slots[place].head = key;
         self.slots[place].joined_by(at);
-        self.occupied[place / SLOTS] |= 1 << (place % SLOTS);
+        self.occupied[place / SLOTS].set(place % SLOTS);
     }
 
     fn unlink(&mut self, key: u32) {

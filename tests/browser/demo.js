@@ -2,6 +2,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const path = require('node:path');
 const { shows, until } = require('./stage.js');
 
 const number = async (page, selector) => Number(await page.locator(selector).innerText());
@@ -49,6 +50,17 @@ module.exports = {
     await page.waitForTimeout(1_500);
     await shows(page, '#state', /^Connected, answering$/);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'no wider than a phone');
+  },
+
+  async demo_works_over_tls(stage) {
+    const [certificate, key] = ['pem', 'key'].map((kind) => path.join(__dirname, '..', 'tests', 'fixtures', `self_signed.${kind}`));
+    const server = await stage.serve('--interval', '400ms', '--tls-cert', certificate, '--tls-key', key);
+    assert.match(server.page, /^https:/);
+    // Nobody has signed it: the browser is told to take it.
+    const page = await stage.page(server.page, { ignoreHTTPSErrors: true });
+    await answers(page, 4);
+    await page.getByRole('button', { name: 'Stop answering' }).click();
+    await shows(page, '#state', /^Closed: 4408 “heartbeat timeout”$/);
   },
 
   async demo_says_that_the_server_is_gone(stage) {

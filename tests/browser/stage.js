@@ -37,7 +37,7 @@ class Stage {
     const listens = words.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
     const server = this.run('serve', ...listens, ...words);
     server.url = await server.said('listening on ');
-    server.page = server.url.replace('ws://', 'http://') + '/';
+    server.page = `${server.url.replace(/^ws/, 'http')}/`;
     if (words.includes('--admin')) server.admin = await server.said('admin on ');
     return server;
   }

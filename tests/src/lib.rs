@@ -3,14 +3,17 @@
 pub mod arbitrary;
 pub mod counting;
 pub mod drive;
+pub mod exchange;
 pub mod exhaustive;
 pub mod fuzz;
 pub mod http;
 pub mod hub_model;
+pub mod machine;
 pub mod model;
 pub mod net;
 pub mod peers;
 pub mod raw;
+pub mod scaled;
 pub mod serving;
 pub mod tls;
 pub mod trace;

@@ -72,7 +72,7 @@ proptest! {
             for role in [Role::Server, Role::Client] {
                 for message in messages {
                     let said = match dialect.decode(role, message, wall, &mut decoder) {
-                        Heard::Heartbeat { answer: Some(m), .. } | Heard::Reply(m) => m,
+                        Heard::Heartbeat { answer: Some(m), .. } | Heard::Reply(m) | Heard::Agreed { reply: m, .. } => m,
                         _ => continue,
                     };
                     let len = match said { Message::Text(t) => t.len(), Message::Binary(b) => b.len() };

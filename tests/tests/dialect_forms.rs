@@ -27,7 +27,7 @@ fn words(heard: Heard<'_>) -> String {
         Heard::Heartbeat { token, answer } => format!("heartbeat {} -> {}", token.0, answer.map_or("nothing".into(), text)),
         Heard::Answer(token) => format!("answer {}", token.0),
         Heard::Ready { data, .. } => format!("ready {}", text(data)),
-        Heard::Reply(m) => format!("reply {}", text(m)),
+        Heard::Reply(m) | Heard::Agreed { reply: m, .. } => format!("reply {}", text(m)),
         Heard::Malformed => "malformed".into(),
         Heard::TooBig => "too big".into(),
     }

@@ -18,7 +18,7 @@ fn dialect(id: &str) -> &'static Dialect {
 fn reply(id: &str, message: &str) -> Option<String> {
     let mut decoder = Decoder::default();
     match dialect(id).decode(Role::Server, Message::Text(message), NOW, &mut decoder) {
-        Heard::Reply(Message::Text(text)) => Some(text.to_string()),
+        Heard::Reply(Message::Text(text)) | Heard::Agreed { reply: Message::Text(text), .. } => Some(text.to_string()),
         Heard::Reply(Message::Binary(bytes)) => {
             let mut inflater = Inflater::default();
             Some(String::from_utf8(inflater.gzip(bytes, 1 << 20).unwrap().to_vec()).unwrap())
@@ -173,12 +173,55 @@ fn what_the_server_sets_is_read() {
         ("centrifugo", r#"{"id":1,"connect":{"client":"c","ping":25,"pong":true}}"#, set(Some(25_000), None)),
         ("stomp-1.2", "CONNECTED\nversion:1.2\nheart-beat:15000,20000\n\n\0", set(Some(20_000), Some(30_000))),
         ("stomp-1.2", "CONNECTED\nheart-beat:0,0\n\n\0", set(Some(0), Some(0))),
-        ("stomp-1.2", "CONNECTED\n\nheart-beat:1,1\n\0", set(None, None)),
+        // Behind the empty line it is no header, and none means 0,0.
+        ("stomp-1.2", "CONNECTED\n\nheart-beat:1,1\n\0", set(Some(0), Some(0))),
         ("graphql-ws", r#"{"type":"connection_ack"}"#, set(None, None)),
         ("htx-spot-v1", r#"{"type":"welcome"}"#, None),
     ] {
         assert_eq!(negotiated(id, message), expected, "{id} {message}");
     }
+}
+
+#[test]
+fn what_a_client_says_it_can_and_wants_is_agreed_on_in_steps_that_never_ask_more_of_it() {
+    let agreed = |header: &str| {
+        let mut decoder = Decoder::default();
+        let connect = format!("CONNECT\naccept-version:1.2\n{header}\n\0");
+        match dialect("stomp-1.2").decode(Role::Server, Message::Text(&connect), NOW, &mut decoder) {
+            Heard::Agreed { negotiated, .. } => (negotiated.interval.unwrap().as_millis(), negotiated.timeout.unwrap().as_millis()),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (header, interval, timeout) in [
+        ("heart-beat:10000,10000\n", 10_000, 20_000),
+        ("heart-beat:0,0\n", 0, 0),
+        ("", 0, 0),
+        ("heart-beat:0,5000\n", 10_000, 0),
+        ("heart-beat:5000,0\n", 0, 20_000),
+        // It wants one every 50 s and gets one every 40; it sends one every 50 s and one every 80 will do.
+        ("heart-beat:50000,50000\n", 40_000, 160_000),
+        ("heart-beat:40000,40000\n", 40_000, 80_000),
+        ("heart-beat:x,1\n", 0, 0),
+    ] {
+        assert_eq!(agreed(header), (interval, timeout), "{header}");
+    }
+    let all: std::collections::BTreeSet<_> = (0..32).map(|n| agreed(&format!("heart-beat:{0},{0}\n", 1_u64 << n))).collect();
+    assert!(all.len() < 24, "{all:?}");
+}
+
+#[test]
+fn a_side_that_need_not_beat_still_expects_the_other() {
+    let stomp = dialect("stomp-1.2");
+    let plan = |interval, timeout| {
+        let negotiated = Negotiated { interval: Some(Duration::from_secs(interval)), timeout: Some(Duration::from_secs(timeout)) };
+        let policy = PolicyConfig::default().check(stomp.plan(Role::Server, &PolicyConfig::default()).unwrap()).unwrap();
+        let application = stomp.agreed(Role::Server, &policy, negotiated).unwrap().application;
+        application.map(|a| (a.ask.map(|ask| ask.period.as_nanos() / 1_000_000_000), a.listen.map(|l| l.limit.as_nanos() / 1_000_000_000)))
+    };
+    assert_eq!(plan(0, 0), None);
+    assert_eq!(plan(10, 0), Some((Some(10), None)));
+    assert_eq!(plan(0, 40), Some((None, Some(40))));
+    assert_eq!(plan(20, 40), Some((Some(20), Some(40))));
 }
 
 #[test]
@@ -192,7 +235,7 @@ fn a_hello_of_ours_is_understood_by_our_other_side() {
         let Some(hello) = d.hello(Role::Client) else { continue };
         match d.decode(Role::Server, hello, NOW, &mut decoder) {
             Heard::Data(_) => assert_eq!(d.id(), "coinbase", "a subscription that is not acknowledged"),
-            Heard::Reply(said) => {
+            Heard::Reply(said) | Heard::Agreed { reply: said, .. } => {
                 let heard = d.decode(Role::Client, said, NOW, &mut back);
                 assert!(matches!(heard, Heard::Ready { .. } | Heard::Data(_)), "{}: {heard:?}", d.id());
             }

@@ -16,3 +16,8 @@ fn it_knows_the_text_forms_and_says_what_it_does_not_know() {
 fn it_says_that_the_server_is_gone() {
     browse("demo_says_that_the_server_is_gone");
 }
+
+#[test]
+fn it_works_over_tls() {
+    browse("demo_works_over_tls");
+}

@@ -211,7 +211,7 @@ impl Live {
                 self.negotiate(id, negotiated);
                 self.input(id, Input::Ready);
             }
-            Heard::Reply(_) => {
+            Heard::Reply(_) | Heard::Agreed { .. } => {
                 let before = self.done.len();
                 self.input(id, Input::Data);
                 for done in &mut self.done[before..] {

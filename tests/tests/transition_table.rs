@@ -5,39 +5,11 @@ use std::path::Path;
 
 use wsbeat_core::connection::Phase;
 use wsbeat_core::connection::table::{Rule, rule};
-use wsbeat_core::event::{Fault, Input, Payload, Token};
+use wsbeat_core::event::Input;
+use wsbeat_tests::machine::{INPUTS, name};
 
 const BEGIN: &str = "<!-- the machine: printed by tests/tests/transition_table.rs -->\n";
 const END: &str = "<!-- end -->";
-
-const INPUTS: [Input; 21] = [
-    Input::Opened,
-    Input::Tick,
-    Input::Bytes(1),
-    Input::Ping,
-    Input::Pong(Payload::Empty),
-    Input::Heartbeat(Token(0)),
-    Input::Answer(Token(0)),
-    Input::Data,
-    Input::Ready,
-    Input::Fault(Fault::Malformed),
-    Input::Wrote(1),
-    Input::PingFlushed(Payload::Empty),
-    Input::HeartbeatFlushed(Token(0)),
-    Input::Sent,
-    Input::Unread,
-    Input::PeerClose(1000),
-    Input::Lost,
-    Input::UserPing,
-    Input::UserClose(1000),
-    Input::Drain,
-    Input::Reconfigured,
-];
-
-fn name(input: &Input) -> String {
-    let debug = format!("{input:?}");
-    debug.split('(').next().unwrap_or_default().to_string()
-}
 
 fn cell(rule: Rule) -> String {
     if rule == Rule::Ignore { String::new() } else { format!("{rule:?}") }

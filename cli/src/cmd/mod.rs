@@ -10,3 +10,4 @@ pub(crate) mod ping;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod simulate;
+pub(crate) mod top;

@@ -26,9 +26,6 @@ impl State {
 
     /// Of what is due at the same instant: transport verdict, application verdict, lifetime, ping, heartbeat. One verdict ends it.
     pub(super) fn judge<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, cx: &Ctx, lateness: Span, out: &mut S) {
-        if cx.now.at < self.deadline(policy, cx) {
-            return;
-        }
         let transport_stalled = lateness > transport_stall_after(policy);
         let application_stalled = lateness > application_stall_after(policy);
         if transport_stalled || application_stalled {
@@ -64,8 +61,10 @@ impl State {
 
     pub(super) fn lifetime_verdict(&self, policy: &Policy, cx: &Ctx) -> Option<Outcome> {
         let deadline = self.lifetime_ends(&policy.limits, cx);
-        let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, self.last_byte);
-        (cx.now.at >= deadline).then_some(Outcome::Close(Verdict { deadline, ..verdict }))
+        (cx.now.at >= deadline).then(|| {
+            let verdict = Verdict::plain(VerdictKind::Lifetime, Some(1012), "please reconnect", cx.now.at, self.last_byte);
+            Outcome::Close(Verdict { deadline, ..verdict })
+        })
     }
 
     fn beat<S: Sink>(&mut self, app: &Application, beats: &mut Beats, cx: &Ctx, stalled: bool, out: &mut S) -> Option<Outcome> {

@@ -23,6 +23,7 @@ pub use beats::Beats;
 pub use view::{Asked, PlaneView, RECENT_MAX, View};
 
 pub(crate) use state::State;
+pub(crate) use step::steady;
 
 use core::fmt;
 

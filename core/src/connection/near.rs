@@ -11,11 +11,13 @@ impl Forty {
     pub(super) const MAX: u64 = (1 << 40) - 1;
 
     /// The low 40 bits of `n`.
+    #[inline]
     pub(super) const fn new(n: u64) -> Self {
         let [a, b, c, d, e, ..] = n.to_le_bytes();
         Forty([a, b, c, d, e])
     }
 
+    #[inline]
     pub(super) const fn get(self) -> u64 {
         let [a, b, c, d, e] = self.0;
         u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])

@@ -86,7 +86,7 @@ impl State {
         self.pong_counts(cx);
         self.rest.make_profile().wait_from = cx.now.at;
         if self.unresolved() > 0 && !of_users {
-            return self.resolve(t, cx, 0, out);
+            return self.resolve(cx, 0, payload_of(t.profile, cx, self.sent()).token(), out);
         }
         self.set_unresolved(0);
         self.set_unanswered(0);
@@ -174,7 +174,7 @@ impl State {
             return;
         }
         self.set_ping_waits(false);
-        self.resolve(t, cx, 0, out);
+        self.resolve(cx, 0, payload.token(), out);
         self.set_pings_due(self.pings_due().max(cx.now.at));
         self.websockets_ping(t, cx, out);
     }

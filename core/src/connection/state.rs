@@ -120,6 +120,7 @@ impl State {
 
     // Times.
 
+    #[inline]
     const fn anchor(&self, at: At) -> Instant {
         match at {
             At::PingsFirst | At::BeatsFirst => self.opened,
@@ -128,10 +129,12 @@ impl State {
         }
     }
 
+    #[inline]
     pub(super) fn time(&self, at: At) -> Instant {
         self.near[at as usize].at(self.anchor(at)).unwrap_or_else(|| self.rest.wide().instants[at as usize])
     }
 
+    #[inline]
     pub(super) fn set_time(&mut self, at: At, time: Instant) {
         let near = Near::new(time, self.anchor(at));
         self.near[at as usize] = near;
@@ -150,6 +153,7 @@ impl State {
         self.pings_due
     }
 
+    #[inline]
     pub(super) fn set_pings_due(&mut self, at: Instant) {
         let times = [At::PingWritten, At::LastPong].map(|at| (at, self.time(at)));
         self.pings_due = at;
@@ -161,6 +165,7 @@ impl State {
         self.beats_due
     }
 
+    #[inline]
     pub(super) fn set_beats_due(&mut self, at: Instant) {
         let times = [At::BeatWritten, At::LastAnswer].map(|at| (at, self.time(at)));
         self.beats_due = at;
@@ -208,6 +213,7 @@ impl State {
     }
 
     /// When the ping that `age` newer ones followed was written; [`Instant::NEVER`] where that is not kept.
+    #[inline]
     pub(super) fn ping_written(&self, age: u8) -> Instant {
         match age.checked_sub(1) {
             None => self.time(At::PingWritten),
@@ -216,6 +222,7 @@ impl State {
     }
 
     /// Written pings since the last pong that counts.
+    #[inline]
     pub(super) fn unanswered(&self) -> u32 {
         match self.unanswered_few() {
             UNANSWERED_FEW => self.rest.get().map_or(0, |rest| rest.unanswered),
@@ -223,6 +230,7 @@ impl State {
         }
     }
 
+    #[inline]
     pub(super) fn set_unanswered(&mut self, pings: u32) {
         let few = u8::try_from(pings).unwrap_or(UNANSWERED_FEW).min(UNANSWERED_FEW);
         self.set_unanswered_few(few);
@@ -231,12 +239,14 @@ impl State {
         }
     }
 
+    #[inline]
     pub(super) fn rtt(&self) -> Rtt {
         let [srtt, var] =
             if self.rtt_is_wide() { self.rest.wide().rtt_us } else { self.rtt_us.map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0])) };
         Rtt::of_parts(srtt, var, self.rtt_samples())
     }
 
+    #[inline]
     pub(super) fn set_rtt(&mut self, rtt: Rtt) {
         let ([srtt, var], samples) = rtt.parts();
         self.set_rtt_samples(samples);
@@ -269,6 +279,7 @@ impl State {
     }
 
     /// The remembered tokens, newest first: as many as are known.
+    #[inline]
     pub(super) fn tokens(&self) -> [u64; RING] {
         if self.tokens_are_wide() {
             return self.rest.wide().tokens;
@@ -281,6 +292,7 @@ impl State {
     }
 
     /// These, newest first, are the first `known` tokens that are remembered; the newest of all is `last`.
+    #[inline]
     pub(super) fn set_tokens(&mut self, last: u64, tokens: [u64; RING], known: u8) {
         self.last_token = last;
         self.set_tokens_known(known);

@@ -4,7 +4,7 @@ use super::state::State;
 use super::table::{self, Rule};
 use super::{Beats, Ctx, Phase, PlaneStatus};
 use crate::event::{Input, Payload, Plane, Sink, VerdictKind};
-use crate::policy::{Policy, Profile};
+use crate::policy::{Ask, Death, Policy, Profile, Timing};
 use crate::time::{Instant, Now, Span};
 
 impl State {
@@ -16,10 +16,19 @@ impl State {
 
     /// Time has come to now, `lateness` after the earliest deadline of all that are asked together.
     pub(crate) fn tick<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, cx: &Ctx, lateness: Span, out: &mut S) -> Instant {
+        let deadline = self.deadline(policy, cx);
+        if cx.now.at < deadline {
+            return deadline;
+        }
+        self.tick_due(policy, beats, cx, lateness, out)
+    }
+
+    /// [`tick`](State::tick) where the deadline is known to have come.
+    pub(crate) fn tick_due<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, cx: &Ctx, lateness: Span, out: &mut S) -> Instant {
         match table::rule(self.phase(), &Input::Tick) {
             Rule::Judge => self.judge(policy, beats, cx, lateness, out),
-            Rule::HandshakeDue if cx.now.at >= self.ends_at() => self.abort(VerdictKind::Handshake, cx.now, out),
-            Rule::CloseDue if cx.now.at >= self.ends_at() => self.abort(VerdictKind::CloseTimeout, cx.now, out),
+            Rule::HandshakeDue => self.abort(VerdictKind::Handshake, cx.now, out),
+            Rule::CloseDue => self.abort(VerdictKind::CloseTimeout, cx.now, out),
             _ => {}
         }
         self.deadline(policy, cx)
@@ -38,7 +47,7 @@ impl State {
         }
     }
 
-    /// Takes one input but a tick to its end.
+    /// Puts an input in without asking for the deadline after it.
     pub(crate) fn apply<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, input: Input, out: &mut S) {
         let now = cx.now;
         match (table::rule(self.phase(), &input), input) {
@@ -66,6 +75,22 @@ impl State {
             (Rule::End, _) => self.set_phase(Phase::Ended),
             _ => {}
         }
+    }
+
+    /// Whether `input` can only move the deadline to a later time, under a policy that is [`steady`].
+    pub(crate) const fn only_postpones(&self, input: &Input) -> bool {
+        let is_sign = matches!(
+            input,
+            Input::Wrote(_)
+                | Input::Bytes(_)
+                | Input::Pong(_)
+                | Input::Answer(_)
+                | Input::Data
+                | Input::Heartbeat(_)
+                | Input::HeartbeatFlushed(_)
+        );
+        // Once what was unread is read, silence counts again.
+        is_sign && !self.unread()
     }
 
     fn open<S: Sink>(&mut self, policy: &Policy, cx: &Ctx, out: &mut S) {
@@ -142,6 +167,19 @@ impl State {
             Plane::Application => PlaneStatus { unanswered: u32::from(self.beats_unanswered), last_answer: self.last_answer(), srtt: None },
         }
     }
+}
+
+/// Whether signs of life only postpone what is due under this policy: nothing but pings and beats on their grids, and misses.
+///
+/// So a hub whose connections are under it need not look at their deadlines with every byte; that of a deadline in the wheel
+/// which has moved is found out when it fires.
+pub(crate) fn steady(policy: &Policy) -> bool {
+    let pings = policy.transport.is_none_or(|t| t.profile == Profile::Strict);
+    let beats = policy.application.is_none_or(|app| {
+        let on_its_grid = |ask: Ask| ask.timing == Timing::Beat && !matches!(ask.death, Death::Timeout(_));
+        app.listen.is_none() && app.feed_timeout.is_none() && app.ask.is_none_or(on_its_grid)
+    });
+    pings && beats
 }
 
 /// A close code, where 0 stands for an empty body.

@@ -166,7 +166,7 @@ impl State {
         match self.age_of(t, cx, payload) {
             Some(age) if age < self.unresolved() => {
                 self.set_undischarged(0);
-                return self.resolve(t, cx, age, out);
+                return self.resolve(cx, age, payload.token(), out);
             }
             Some(_) => out.count(Counter::PongsStale),
             None if self.user_pong(out) => {}
@@ -184,7 +184,8 @@ impl State {
         out.count(Counter::PongsEmpty);
         if t.tolerate_empty && self.unresolved() > 0 {
             self.set_undischarged(0);
-            self.resolve(t, cx, self.unresolved() - 1, out);
+            let age = self.unresolved() - 1;
+            self.resolve(cx, age, payload_of(t.profile, cx, self.number(age)).token(), out);
         }
     }
 

@@ -170,8 +170,8 @@ impl State {
         out.action(Action::Ping(payload_of(t.profile, cx, self.sent())));
     }
 
-    /// A pong that counts came for the ping that `age` newer ones followed: it and all older ones are resolved.
-    pub(super) fn resolve<S: Sink>(&mut self, t: &Transport, cx: &Ctx, age: u8, out: &mut S) {
+    /// A pong that counts came for the ping with `token`, which `age` newer ones followed: it and all older ones are resolved.
+    pub(super) fn resolve<S: Sink>(&mut self, cx: &Ctx, age: u8, token: Token, out: &mut S) {
         out.count(Counter::PongsMatched);
         self.pong_counts(cx);
         if age == 0 && self.ping_unwritten() {
@@ -182,7 +182,7 @@ impl State {
             let mut smoothed = self.rtt();
             smoothed.sample(rtt);
             self.set_rtt(smoothed);
-            out.rtt(Plane::Transport, payload_of(t.profile, cx, self.number(age)).token(), rtt);
+            out.rtt(Plane::Transport, token, rtt);
         }
         self.set_unresolved(age);
         self.set_unanswered(u32::from(age).saturating_sub(u32::from(self.ping_unwritten())));

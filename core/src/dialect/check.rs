@@ -283,9 +283,14 @@ fn negotiation(w: &Wishes, after: Option<&Form>) -> Checked<Option<Negotiation>>
         Some(name) => return Err(wrong("negotiated.header", name, "the name of a header, instead of interval and timeout")),
         None => Values::Fields { interval: at("negotiated.interval", &n.interval)?, timeout: at("negotiated.timeout", &n.timeout)? },
     };
+    if n.header.is_none() && !n.request.is_empty() {
+        return Err(wrong("negotiated.request", "given", "goes with negotiated.header: both sides say what they can"));
+    }
+    let requests = n.request.iter().map(|f| form("negotiated.request", f)).collect::<Checked<_>>()?;
     let units = [("ms", Duration::from_millis(1)), ("s", Duration::from_secs(1))];
     Ok(Some(Negotiation {
         message,
+        requests,
         values,
         unit: choice_or("negotiated.unit", n.unit.as_deref(), &units, Duration::from_millis(1))?,
         margin: u32::try_from(size("negotiated.margin", n.margin, 1, 1, 10)?).unwrap_or(1),

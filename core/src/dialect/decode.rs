@@ -38,7 +38,13 @@ pub(super) fn decode<'a>(rules: &Rules, role: Role, message: Message<'a>, wall_m
             Heard::Heartbeat { token, answer }
         }
         Meaning::Invalid(template) => Heard::Reply(speaker.say(template, TokenText::Absent, &[])),
-        Meaning::Reply(template, captures) => Heard::Reply(speaker.say(template, TokenText::Absent, &captures)),
+        Meaning::Reply(template, captures, negotiated) => {
+            let reply = speaker.say(template, TokenText::Absent, &captures);
+            match negotiated {
+                None => Heard::Reply(reply),
+                Some(negotiated) => Heard::Agreed { reply, negotiated },
+            }
+        }
     }
 }
 
@@ -118,7 +124,8 @@ enum Meaning<'r, 't> {
     Ready(Negotiated),
     /// A heartbeat with a token that cannot be: what to say to it.
     Invalid(&'r Template),
-    Reply(&'r Template, [&'t str; CAPTURES_MAX]),
+    /// With what it takes from the message, and what that negotiates.
+    Reply(&'r Template, [&'t str; CAPTURES_MAX], Option<Negotiated>),
 }
 
 fn meaning<'r, 't>(rules: &'r Rules, role: Role, reader: &mut Reader<'_, 't>) -> Meaning<'r, 't> {
@@ -199,23 +206,47 @@ impl Negotiation {
                     timeout: number(timeout.as_ref().and_then(|p| object.get(p))).map(|t| t.saturating_mul(self.margin)),
                 }
             }
-            Values::Header(name) => self.header(name, rules.interval, reader.text),
+            Values::Header(name) => self.header(name, rules.interval, reader.text, Negotiation::agreed),
         }
     }
 
+    /// What a client's request sets, where it is one.
+    fn requested(&self, rules: &Rules, reader: &mut Reader<'_, '_>) -> Option<Negotiated> {
+        let Values::Header(name) = &self.values else { return None };
+        self.requests.iter().find(|form| form.find(reader).is_some())?;
+        Some(self.header(name, rules.interval, reader.text, Negotiation::in_steps))
+    }
+
     /// STOMP 1.2, "Heart-beating": each direction beats at the slower of what its sender can and its receiver wants; a zero
-    /// on either side means none.
-    fn header(&self, name: &str, own: Duration, text: &str) -> Negotiated {
+    /// on either side means none, as does a missing header.
+    fn header(&self, name: &str, own: Duration, text: &str, agreed: fn(Duration, Duration) -> (Duration, Duration)) -> Negotiated {
         let pair = text
             .lines()
             .take_while(|line| !line.is_empty())
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().split_once(','))
             .and_then(|(can, wants)| Some((can.parse().ok()?, wants.parse().ok()?)));
-        let Some((can, wants)) = pair else {
-            return Negotiated::default();
-        };
-        let agreed = |peer: u64| if peer == 0 { Duration::ZERO } else { own.max(self.span(peer)) };
-        Negotiated { interval: Some(agreed(wants)), timeout: Some(agreed(can).saturating_mul(self.margin)) }
+        let (can, wants) = pair.unwrap_or((0, 0));
+        let (interval, _) = agreed(own, self.span(wants));
+        let (_, expected) = agreed(own, self.span(can));
+        Negotiated { interval: Some(interval), timeout: Some(expected.saturating_mul(self.margin)) }
+    }
+
+    /// The interval to send in and the one to expect, where we can `own` and the peer says `peer`.
+    fn agreed(own: Duration, peer: Duration) -> (Duration, Duration) {
+        if peer.is_zero() { (Duration::ZERO, Duration::ZERO) } else { (own.max(peer), own.max(peer)) }
+    }
+
+    /// The same in steps of powers of two: a peer may be sent more and be expected to send less than it says. However many
+    /// peers say whatever they like, a server's policies stay few.
+    fn in_steps(own: Duration, peer: Duration) -> (Duration, Duration) {
+        if peer.is_zero() {
+            return (Duration::ZERO, Duration::ZERO);
+        }
+        let mut step = own;
+        while step < peer {
+            step = step.saturating_mul(2);
+        }
+        (if step > peer && step > own { step / 2 } else { step }, step)
     }
 
     fn span(&self, n: u64) -> Duration {
@@ -236,7 +267,8 @@ fn reply<'r, 't>(rules: &'r Rules, reader: &mut Reader<'_, 't>) -> Meaning<'r, '
             };
             *slot = value.text();
         }
-        return Meaning::Reply(&reply.send, captured);
+        let negotiated = rules.negotiation.as_ref().and_then(|n| n.requested(rules, reader));
+        return Meaning::Reply(&reply.send, captured, negotiated);
     }
     Meaning::Data
 }

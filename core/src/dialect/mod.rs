@@ -27,7 +27,7 @@ use core::time::Duration;
 use crate::codec::gzip::Inflater;
 use crate::codec::json::Members;
 use crate::event::Token;
-use crate::policy::{Plan, PolicyConfig, PolicyError};
+use crate::policy::{Plan, Policy, PolicyConfig, PolicyError};
 use rules::Rules;
 use wishes::Wishes;
 
@@ -83,6 +83,13 @@ pub enum Heard<'a> {
     },
     /// Data that the dialect answers by itself (`replies`), with its reply. It is not handed to the user.
     Reply(Message<'a>),
+    /// The same, where it also says what the peer can and wants ([`Dialect::agreed`]).
+    Agreed {
+        /// The reply.
+        reply: Message<'a>,
+        /// The interval and timeout that follow from it.
+        negotiated: Negotiated,
+    },
     /// A heartbeat frame that cannot be decoded.
     Malformed,
     /// It inflates past the limit.
@@ -246,6 +253,21 @@ impl Dialect {
     /// A negotiated value out of its limits.
     pub fn renegotiate(&self, role: Role, config: &PolicyConfig, negotiated: Negotiated) -> Result<Plan, PolicyError> {
         plan::plan(&self.rules, role, config, negotiated)
+    }
+
+    /// `policy`, by which a connection on which we are `role` runs, with the heartbeats that the peer negotiated. Where
+    /// `policy` has the plane off it stays off.
+    ///
+    /// # Errors
+    /// A negotiated value out of its limits.
+    pub fn agreed(&self, role: Role, policy: &Policy, negotiated: Negotiated) -> Result<Policy, PolicyError> {
+        plan::agreed(&self.rules, role, policy, negotiated)
+    }
+
+    /// Whether a client has to wait for a message of the server's before it may ask or subscribe (`first`).
+    #[must_use]
+    pub const fn client_waits(&self) -> bool {
+        self.rules.after.is_some()
     }
 
     /// What `message` of the peer's means, where we are `role` and Unix time is `wall_ms`.

@@ -15,15 +15,38 @@ use crate::time::Span;
 pub(super) fn plan(rules: &Rules, role: Role, config: &PolicyConfig, negotiated: Negotiated) -> Result<Plan, PolicyError> {
     let interval = negotiated.interval.or(config.interval).unwrap_or(rules.interval);
     let death = wished_death(rules, config, negotiated.timeout)?;
-    if interval.is_zero() {
+    // In a dialect in which both sides beat, one that the peer wants nothing of may still expect its heartbeats.
+    let mute = interval.is_zero();
+    if mute && !(rules.duplex && negotiated.timeout.is_some_and(|t| !t.is_zero())) {
         return Ok(Plan::default());
     }
-    let period = checked("interval", interval)?;
+    let period = checked("interval", if mute { rules.interval } else { interval })?;
     let max_lifetime = rules.max_lifetime.filter(|_| role == Role::Server);
     if rules.layer == Layer::Control && role == Role::Server {
         return Ok(Plan { application: None, transport: Some(transport(rules, period, death)), max_lifetime });
     }
-    Ok(Plan { application: Some(application(rules, role, period, death)), transport: None, max_lifetime })
+    let mut application = application(rules, role, period, death);
+    application.ask = application.ask.filter(|_| !mute);
+    Ok(Plan { application: Some(application), transport: None, max_lifetime })
+}
+
+/// `policy` with what was negotiated in the place of the dialect's own interval and timeout.
+pub(super) fn agreed(rules: &Rules, role: Role, policy: &Policy, negotiated: Negotiated) -> Result<Policy, PolicyError> {
+    let Some(own) = policy.application else {
+        return Ok(policy.clone());
+    };
+    let plan = plan(rules, role, &PolicyConfig::default(), negotiated)?;
+    let ask = |new: Ask| match own.ask {
+        Some(Ask { cadence, jitter_ppm, answers, .. }) => Ask { cadence, jitter_ppm, answers, ..new },
+        None => new,
+    };
+    let application = plan.application.map(|new| Application {
+        ask: new.ask.map(ask),
+        feed_timeout: own.feed_timeout,
+        close_code: own.close_code,
+        ..new
+    });
+    Ok(Policy { application, ..policy.clone() })
 }
 
 /// The rule of the dialect, with what the user wished and the peer said.

@@ -163,6 +163,8 @@ impl Rules {
 #[derive(Clone, Debug)]
 pub(super) struct Negotiation {
     pub(super) message: Form,
+    /// The client's messages that set the server's values.
+    pub(super) requests: Vec<Form>,
     pub(super) values: Values,
     pub(super) unit: Duration,
     pub(super) margin: u32,

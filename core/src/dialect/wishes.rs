@@ -130,6 +130,8 @@ pub(super) struct Negotiated {
     pub(super) margin: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<Form>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) request: Vec<Form>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

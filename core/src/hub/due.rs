@@ -35,6 +35,7 @@ impl Due {
     }
 
     /// Adds `slot`, which is due since `since`.
+    #[inline]
     pub(super) fn insert(&mut self, slot: u32, since: Instant) {
         let mut index = slot as usize;
         self.grow(index);
@@ -46,13 +47,20 @@ impl Due {
         }
     }
 
+    #[inline]
+    pub(super) fn contains(&self, slot: u32) -> bool {
+        let index = slot as usize;
+        self.bits[0].get(index / WIDTH).is_some_and(|bits| bits >> (index % WIDTH) & 1 == 1)
+    }
+
     /// Removes `slot`, if it is there.
+    #[inline]
     pub(super) fn remove(&mut self, slot: u32) {
-        let mut index = slot as usize;
-        let word = index / WIDTH;
-        if self.bits[0].get(word).is_none_or(|bits| bits >> (index % WIDTH) & 1 == 0) {
+        if !self.contains(slot) {
             return;
         }
+        let mut index = slot as usize;
+        let word = index / WIDTH;
         for bits in &mut self.bits {
             bits[index / WIDTH] &= !(1 << (index % WIDTH));
             if bits[index / WIDTH] != 0 {

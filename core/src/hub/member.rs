@@ -1,7 +1,7 @@
 //! A connection in its place, and what it shares with others.
 
 use super::PolicyId;
-use crate::connection::{Beats, Ctx, State};
+use crate::connection::{Beats, Ctx, State, steady};
 use crate::policy::Policy;
 use crate::rng::Chance;
 use crate::time::{Instant, Now};
@@ -34,11 +34,16 @@ impl Member {
 pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) beats: Beats,
+    pub(super) is_steady: bool,
 }
 
 impl Shared {
     pub(super) fn new(policy: Policy) -> Self {
-        Shared { policy, beats: Beats::default() }
+        Shared { is_steady: steady(&policy), policy, beats: Beats::default() }
+    }
+
+    pub(super) fn replace(&mut self, policy: Policy) {
+        (self.is_steady, self.policy) = (steady(&policy), policy);
     }
 }
 
@@ -48,6 +53,17 @@ pub(super) fn deadline_of(seed: u64, slots: &[Member], policies: &[Shared], slot
         let shared = policies.get(member.policy.0 as usize);
         shared.map_or(Instant::NEVER, |shared| member.state.deadline(&shared.policy, &member.cx(seed, Now::default())))
     })
+}
+
+/// How many places are fetched at a time.
+pub(super) const TOUCHED: usize = 16;
+
+/// Fetches these places all at once: where there are many connections each lies in memory that is far, and one after the
+/// other they would be waited for one after the other.
+pub(super) fn touch(slots: &[Member], some: &[u32]) {
+    for member in some.iter().filter_map(|slot| slots.get(*slot as usize)) {
+        core::hint::black_box((member.state.phase(), member.generation));
+    }
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ fn keep<'a>(message: Message<'_>, space: &'a mut Vec<u8>) -> Message<'a> {
 
 fn meaning(heard: Heard<'_>) -> Input {
     match heard {
-        Heard::Data(_) | Heard::Reply(_) => Input::Data,
+        Heard::Data(_) | Heard::Reply(_) | Heard::Agreed { .. } => Input::Data,
         Heard::Heartbeat { token, .. } => Input::Heartbeat(token),
         Heard::Answer(token) => Input::Answer(token),
         Heard::Ready { .. } => Input::Ready,

@@ -74,6 +74,11 @@ impl Voice {
                 self.replies = true;
                 Input::Data
             }
+            Heard::Agreed { reply, negotiated } => {
+                plain(dialect.codec(), reply, &mut self.inflater, &mut self.answer);
+                self.replies = true;
+                return (Input::Data, negotiated);
+            }
         };
         (input, Negotiated::default())
     }

@@ -1,4 +1,4 @@
-//! The way to an open connection: DNS, TCP, TLS, upgrade, under one deadline.
+//! The way to an open connection: DNS, TCP, proxy, TLS, upgrade, under one deadline.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +13,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wsbeat_core::dialect::Role;
 
+#[cfg(not(feature = "proxy"))]
+use super::Proxy;
 use super::recording::Recording;
 use super::request::{Scheme, Target, check_response, chosen_subprotocol, upgrade_error};
 use super::transport::{Secured, Transport};
@@ -28,7 +30,8 @@ const ADDRESSES_MAX: usize = 16;
 const READ_BUFFER_BYTES: usize = 16 << 10;
 
 impl Client {
-    /// Connects once, and sends the subscriptions.
+    /// Connects once, and sends the subscriptions; those of a dialect in which a client has to wait for the server's welcome
+    /// leave when that has come, as the connection is polled.
     ///
     /// # Errors
     /// Why it did not come to be, and at which stage.
@@ -46,7 +49,11 @@ impl Client {
     }
 
     fn builder(&self) -> Builder {
-        Builder::new(Role::Client).dialect(self.dialect.clone()).policy(self.config.clone()).answer_faults(self.faults)
+        Builder::new(Role::Client)
+            .dialect(self.dialect.clone())
+            .policy(self.config.clone())
+            .answer_faults(self.faults)
+            .subscriptions(self.subscriptions.clone())
     }
 
     fn wanted_subprotocol(&self) -> Option<&str> {
@@ -59,12 +66,11 @@ impl Client {
     async fn stages(&self, target: &Target, request: Request, stage: &mut Stage) -> Result<Connection, ConnectError> {
         let clock = self.clock.unwrap_or_default();
         let begun = clock.now().at;
-        let addresses = resolve(target).await?;
-        *stage = Stage::Tcp;
-        let tcp = connect_tcp(target, addresses).await?;
-        let peer = tcp.peer_addr().map_err(|e| tcp_error(target, e))?;
+        let tcp = self.reach(target, stage).await?;
+        let failed = |e| tcp_error((&target.host, target.port), e);
+        let peer = tcp.peer_addr().map_err(failed)?;
         // A heartbeat is small and waits for nothing.
-        tcp.set_nodelay(true).map_err(|e| tcp_error(target, e))?;
+        tcp.set_nodelay(true).map_err(failed)?;
         let metered = Metered::new(tcp);
         let meter = metered.meter();
         *stage = Stage::Tls;
@@ -84,16 +90,28 @@ impl Client {
         };
         let mut connection =
             Connection { heartbeat, peer, upgraded_in: clock.now().at.since(begun).into(), subprotocol: chosen_subprotocol(&response) };
-        self.subscribe_over(&mut connection).await?;
+        let subscribed = connection.heartbeat.flush().await;
+        subscribed.map_err(|e| ConnectError::Upgrade(format!("lost before it was subscribed: {e}")))?;
         Ok(connection)
     }
 
-    async fn subscribe_over(&self, connection: &mut Connection) -> Result<(), ConnectError> {
-        for message in &self.subscriptions {
-            let sent = connection.heartbeat.send(message.clone()).await;
-            sent.map_err(|e| ConnectError::Upgrade(format!("lost before it was subscribed: {e}")))?;
+    /// A way for bytes to the target: over TCP, or through a proxy's tunnel.
+    #[cfg(feature = "proxy")]
+    async fn reach(&self, target: &Target, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
+        let Some(hop) = super::proxy::route(&self.proxy, target)? else {
+            return dial((&target.host, target.port), stage).await;
+        };
+        let tcp = dial((&hop.host, hop.port), stage).await?;
+        *stage = Stage::Proxy;
+        hop.tunnel(tcp, target).await
+    }
+
+    #[cfg(not(feature = "proxy"))]
+    async fn reach(&self, target: &Target, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
+        match &self.proxy {
+            Proxy::Environment | Proxy::None => dial((&target.host, target.port), stage).await,
+            Proxy::Url(proxy) => Err(ConnectError::Proxy { proxy: proxy.clone(), problem: "built without the feature proxy".to_owned() }),
         }
-        Ok(())
     }
 
     #[cfg(feature = "tls")]
@@ -144,21 +162,44 @@ fn check_limits(limits: &Limits) -> Result<(), ConnectError> {
     Ok(())
 }
 
-async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
-    if let Ok(address) = target.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, target.port)]);
+/// A name or an address, and a port.
+type Endpoint<'a> = (&'a str, u16);
+
+async fn dial(to: Endpoint<'_>, stage: &mut Stage) -> Result<TcpStream, ConnectError> {
+    let addresses = resolve(to).await?;
+    *stage = Stage::Tcp;
+    connect_tcp(to, addresses).await
+}
+
+async fn resolve((host, port): Endpoint<'_>) -> Result<Vec<SocketAddr>, ConnectError> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let failed = |source| ConnectError::Dns { host: target.host.clone(), source };
-    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(failed)?;
-    let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
+    let failed = |source| ConnectError::Dns { host: host.to_owned(), source };
+    let found = tokio::net::lookup_host((host, port)).await.map_err(failed)?;
+    let addresses = in_turn(found);
     if addresses.is_empty() {
         return Err(failed(io::Error::new(io::ErrorKind::NotFound, "no address")));
     }
     Ok(addresses)
 }
 
-/// Tries the addresses in turn; one that keeps silent does not hold up the next (RFC 8305).
-async fn connect_tcp(target: &Target, addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
+/// The addresses to try, those of both families in turn and the resolver's first one first (RFC 8305 §4): a network
+/// without a way for one family costs one attempt's delay, however many addresses it has.
+fn in_turn(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut found = found.peekable();
+    let first_is_v6 = found.peek().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = found.partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let both = std::iter::from_fn(|| match (first.next(), second.next()) {
+        (None, None) => None,
+        (a, b) => Some([a, b]),
+    });
+    both.flatten().flatten().take(ADDRESSES_MAX).collect()
+}
+
+/// Tries the addresses in turn; one that keeps silent does not hold up the next (RFC 8305 §5).
+async fn connect_tcp(to: Endpoint<'_>, addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
     let mut attempts = JoinSet::new();
     let mut last_error = io::Error::from(io::ErrorKind::NotConnected);
     for address in addresses {
@@ -176,9 +217,25 @@ async fn connect_tcp(target: &Target, addresses: Vec<SocketAddr>) -> Result<TcpS
             Err(_) => {}
         }
     }
-    Err(tcp_error(target, last_error))
+    Err(tcp_error(to, last_error))
 }
 
-fn tcp_error(target: &Target, source: io::Error) -> ConnectError {
-    ConnectError::Tcp { host: target.host.clone(), port: target.port, source }
+fn tcp_error((host, port): Endpoint<'_>, source: io::Error) -> ConnectError {
+    ConnectError::Tcp { host: host.to_owned(), port, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_both_families_are_tried_in_turn() {
+        let parse = |all: &[&str]| all.iter().map(|a| a.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let found = parse(&["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1"]);
+        assert_eq!(in_turn(found.into_iter()), parse(&["[::1]:1", "127.0.0.1:1", "[::2]:1", "[::3]:1"]));
+        let many = (0..40).map(|n| SocketAddr::from(([10, 0, 0, n], 1))).chain(parse(&["[::1]:1"]));
+        let tried = in_turn(many);
+        assert_eq!(tried.len(), ADDRESSES_MAX);
+        assert!(tried[1].is_ipv6());
+    }
 }

@@ -13,6 +13,8 @@ pub enum Stage {
     Dns,
     /// Connecting TCP.
     Tcp,
+    /// Asking the proxy for a tunnel.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// The HTTP upgrade.
@@ -24,6 +26,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Stage::Dns => "DNS",
             Stage::Tcp => "TCP",
+            Stage::Proxy => "proxy",
             Stage::Tls => "TLS",
             Stage::Upgrade => "HTTP upgrade",
         })
@@ -63,7 +66,7 @@ pub enum ConnectError {
         /// What is allowed.
         limit: &'static str,
     },
-    /// The host has no address.
+    /// The host, or the proxy, has no address.
     #[error("DNS: {host}: {source}")]
     Dns {
         /// The host.
@@ -71,7 +74,7 @@ pub enum ConnectError {
         /// What the resolver said.
         source: io::Error,
     },
-    /// None of the host's addresses accepted.
+    /// None of the addresses of the host, or of the proxy, accepted.
     #[error("TCP: {host}:{port}: {source}")]
     Tcp {
         /// The host.
@@ -80,6 +83,14 @@ pub enum ConnectError {
         port: u16,
         /// What the last address tried said.
         source: io::Error,
+    },
+    /// The proxy cannot be used, or did not open the tunnel.
+    #[error("proxy: {proxy}: {problem}")]
+    Proxy {
+        /// Its URL, without user and password.
+        proxy: String,
+        /// What it said, or what is wrong with it.
+        problem: String,
     },
     /// The TLS handshake failed, or its settings cannot be.
     #[error("TLS: {0}")]
@@ -113,6 +124,7 @@ impl ConnectError {
             ConnectError::Url { .. } | ConnectError::Header { .. } | ConnectError::Policy(_) | ConnectError::Limit { .. } => None,
             ConnectError::Dns { .. } => Some(Stage::Dns),
             ConnectError::Tcp { .. } => Some(Stage::Tcp),
+            ConnectError::Proxy { .. } => Some(Stage::Proxy),
             ConnectError::Tls(_) => Some(Stage::Tls),
             ConnectError::Http { .. } | ConnectError::Upgrade(_) => Some(Stage::Upgrade),
             ConnectError::Timeout { stage, .. } => Some(*stage),

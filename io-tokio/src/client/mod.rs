@@ -16,6 +16,8 @@
 mod backoff;
 mod connect;
 mod error;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod reconnect;
 mod recording;
 mod request;
@@ -54,12 +56,29 @@ pub enum Trust {
     Insecure,
 }
 
+/// Through which proxy a client connects.
+///
+/// A proxy is asked by HTTP CONNECT (`http://[USER:PASSWORD@]HOST:PORT`, basic authentication) or SOCKS 5 (`socks5://…` or
+/// `socks5h://…`: the same here, the proxy looks up the name). Without the feature `proxy` there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// The one that the environment names: `HTTP_PROXY` for `ws://`, `HTTPS_PROXY` for `wss://`, else `ALL_PROXY`, in small
+    /// letters too; none for what `NO_PROXY` names and for this machine itself (`localhost`, loopback addresses).
+    #[default]
+    Environment,
+    /// None.
+    None,
+    /// This one, whatever the environment says.
+    Url(String),
+}
+
 /// What a client allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest message taken, in bytes as they come (inflated ones have the dialect's limit); default 1 MiB.
     pub message_bytes_max: usize,
-    /// How long DNS, TCP, TLS and the upgrade may take together; default 10 s.
+    /// How long DNS, TCP, the proxy, TLS and the upgrade may take together; default 10 s.
     pub connect_timeout: Duration,
 }
 
@@ -85,6 +104,7 @@ pub struct Client {
     subscriptions: Vec<Message>,
     limits: Limits,
     trust: Trust,
+    proxy: Proxy,
     faults: AnswerFaults,
     seed: Option<u64>,
     clock: Option<Clock>,
@@ -104,6 +124,7 @@ impl Client {
             subscriptions: Vec::new(),
             limits: Limits::default(),
             trust: Trust::default(),
+            proxy: Proxy::default(),
             faults: AnswerFaults::default(),
             seed: None,
             clock: None,
@@ -139,7 +160,8 @@ impl Client {
         self
     }
 
-    /// A message sent on every connection once it is open, in the order given: subscriptions.
+    /// A message sent on every connection once it is open (and the server's welcome has come, where the dialect has a client
+    /// wait for one), in the order given: subscriptions.
     #[must_use]
     pub fn subscribe(mut self, message: Message) -> Self {
         self.subscriptions.push(message);
@@ -157,6 +179,13 @@ impl Client {
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
+        self
+    }
+
+    /// The proxy; default the environment's.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
         self
     }
 
@@ -210,7 +239,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The address it goes to.
+    /// The address it goes to: the proxy's, where one stands between.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
         self.peer

@@ -271,6 +271,7 @@ fn why_failed(error: &ConnectError) -> Why {
         }
         ConnectError::Dns { .. }
         | ConnectError::Tcp { .. }
+        | ConnectError::Proxy { .. }
         | ConnectError::Tls(_)
         | ConnectError::Upgrade(_)
         | ConnectError::Timeout { .. } => Why::Lost(error.to_string()),

@@ -60,6 +60,22 @@ impl Target {
         Ok(Target { host, port, scheme, uri })
     }
 
+    /// The host and port as they stand in a request.
+    #[cfg(feature = "proxy")]
+    pub(super) fn authority(&self) -> String {
+        let Target { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// Whether it is this machine itself.
+    #[cfg(feature = "proxy")]
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.host.parse::<std::net::IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        }
+    }
+
     /// The upgrade request with these headers beside those that RFC 6455 §4.1 asks for.
     pub(super) fn request(&self, headers: &[(String, String)], subprotocol: Option<&str>) -> Result<Request, ConnectError> {
         let mut request =

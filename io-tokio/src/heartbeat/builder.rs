@@ -42,6 +42,7 @@ pub struct Builder {
     clock: Option<Clock>,
     faults: AnswerFaults,
     gate: Option<GateHandle>,
+    subscriptions: Vec<Message>,
 }
 
 impl Builder {
@@ -57,6 +58,7 @@ impl Builder {
             clock: None,
             faults: AnswerFaults::default(),
             gate: None,
+            subscriptions: Vec::new(),
         }
     }
 
@@ -100,6 +102,14 @@ impl Builder {
     #[must_use]
     pub fn answer_faults(mut self, faults: AnswerFaults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// Messages that are sent before all others, in this order: subscriptions. Where the dialect has a client wait for a
+    /// message of the server's first, such as a welcome, they go out when it has come; default none.
+    #[must_use]
+    pub fn subscriptions(mut self, messages: Vec<Message>) -> Self {
+        self.subscriptions = messages;
         self
     }
 
@@ -157,6 +167,7 @@ impl Builder {
             faults: self.faults,
             gate: self.gate,
             tap,
+            subscriptions: self.subscriptions,
         })
     }
 }

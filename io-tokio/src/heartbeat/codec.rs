@@ -12,6 +12,7 @@ pub(super) enum Meaning {
     Answer(Token),
     Ready { data: Message, negotiated: Negotiated },
     Reply(Message),
+    Agreed { reply: Message, negotiated: Negotiated },
     Malformed,
     TooBig,
 }
@@ -75,6 +76,7 @@ impl Codec {
             Heard::Answer(token) => Meaning::Answer(token),
             Heard::Ready { data, negotiated } => Meaning::Ready { data: own(data), negotiated },
             Heard::Reply(reply) => Meaning::Reply(own(reply)),
+            Heard::Agreed { reply, negotiated } => Meaning::Agreed { reply: own(reply), negotiated },
             Heard::Malformed => Meaning::Malformed,
             Heard::TooBig => Meaning::TooBig,
         }

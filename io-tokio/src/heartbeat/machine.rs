@@ -5,13 +5,15 @@ mod recording;
 mod written;
 
 use std::collections::VecDeque;
+use std::task::Context;
 use std::time::Duration;
 
+use futures_util::Sink;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 use wsbeat_core::connection::{Connection, Phase};
 use wsbeat_core::dialect::{Dialect, Negotiated, Role};
-use wsbeat_core::event::{Action, Counter, Input, Plane, Sink, Token, Verdict, VerdictKind};
+use wsbeat_core::event::{Action, Counter, Input, Plane, Sink as CoreSink, Token, Verdict, VerdictKind};
 use wsbeat_core::policy::{Plan, Policy, PolicyConfig, PolicyError};
 use wsbeat_core::rng::{Chance, Rng};
 use wsbeat_core::stats::Stats;
@@ -35,6 +37,7 @@ pub(super) struct Parts {
     pub(super) faults: AnswerFaults,
     pub(super) gate: Option<GateHandle>,
     pub(super) tap: Option<Tap>,
+    pub(super) subscriptions: Vec<Message>,
 }
 
 /// One connection without its stream: messages in, actions into the outbox, events out.
@@ -59,6 +62,9 @@ pub(super) struct Machine {
     gate: Option<GateHandle>,
     gated: VecDeque<(Bytes, Asked)>,
     user_pings: VecDeque<Bytes>,
+    /// Messages of the user's that go out before all others, once the server has said what the dialect waits for.
+    subscriptions: VecDeque<Message>,
+    may_subscribe: bool,
 }
 
 /// The most pings of the user's whose pongs are waited for; the oldest are forgotten.
@@ -82,7 +88,7 @@ struct Collected {
     tape: Option<Tape>,
 }
 
-impl Sink for Collected {
+impl CoreSink for Collected {
     fn action(&mut self, action: Action) {
         if let Some(tape) = &mut self.tape {
             tape.action(recording::ID, action);
@@ -107,6 +113,7 @@ impl Machine {
             other => other,
         };
         let codec = Codec::new(parts.role, spoken);
+        let waits = parts.role == Role::Client && codec.dialect().is_some_and(Dialect::client_waits);
         if codec.is_searching() {
             // What no dialect could fulfil is told now and not when one is recognised.
             policy_of(parts.role, super::recognise::preferred(), &parts.config, Negotiated::default())?;
@@ -134,6 +141,8 @@ impl Machine {
             gate: parts.gate,
             gated: VecDeque::new(),
             user_pings: VecDeque::new(),
+            may_subscribe: !waits,
+            subscriptions: parts.subscriptions.into(),
         };
         if let Some(tap) = parts.tap {
             machine.record(now, tap);
@@ -306,6 +315,44 @@ impl Machine {
                 self.input(now, Input::Sent);
             }
         }
+    }
+
+    /// Whether a message of the user's may be put in.
+    pub(super) fn takes_data(&self) -> bool {
+        self.outbox.takes_data() && (self.subscriptions.is_empty() || !self.may_subscribe)
+    }
+
+    /// Hands on what waits, subscriptions included, as long as the stream underneath takes it.
+    pub(super) fn hand_on<S>(&mut self, inner: &mut S, cx: &mut Context<'_>) -> Result<(), tungstenite::Error>
+    where
+        S: Sink<Message, Error = tungstenite::Error> + Unpin,
+    {
+        self.outbox.hand_on(inner, cx)?;
+        while self.subscribe() {
+            self.outbox.hand_on(inner, cx)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what waits and flushes. Whether all has left.
+    pub(super) fn flush<S>(&mut self, inner: &mut S, cx: &mut Context<'_>) -> Result<bool, tungstenite::Error>
+    where
+        S: Sink<Message, Error = tungstenite::Error> + Unpin,
+    {
+        let mut is_flushed = self.outbox.flush(inner, cx)?;
+        while self.subscribe() {
+            is_flushed = self.outbox.flush(inner, cx)?;
+        }
+        Ok(is_flushed)
+    }
+
+    /// Puts in the next subscription, where it may go out. Whether it did.
+    fn subscribe(&mut self) -> bool {
+        if !self.may_subscribe || !self.outbox.takes_data() || self.phase() != Phase::Open {
+            return false;
+        }
+        let next = self.subscriptions.pop_front();
+        next.map(|message| self.send(message)).is_some()
     }
 
     /// The user closes, with `code` (0: empty body) and `reason`.

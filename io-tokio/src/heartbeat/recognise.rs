@@ -40,6 +40,6 @@ fn tells(heard: Heard<'_>) -> bool {
     match heard {
         Heard::Heartbeat { .. } => true,
         Heard::Ready { negotiated, .. } => negotiated != Negotiated::default(),
-        Heard::Data(_) | Heard::Answer(_) | Heard::Reply(_) | Heard::Malformed | Heard::TooBig => false,
+        Heard::Data(_) | Heard::Answer(_) | Heard::Reply(_) | Heard::Agreed { .. } | Heard::Malformed | Heard::TooBig => false,
     }
 }

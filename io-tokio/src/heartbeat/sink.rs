@@ -25,12 +25,12 @@ where
         let this = self.get_mut();
         this.wakers.register_sink(cx.waker());
         this.check_open()?;
-        if this.machine.outbox.takes_data() {
+        if this.machine.takes_data() {
             return Poll::Ready(Ok(()));
         }
         this.write();
         this.check_open()?;
-        if this.machine.outbox.takes_data() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if this.machine.takes_data() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

@@ -209,10 +209,7 @@ where
         let (Some(inner), None) = (&mut self.inner, &self.broken) else {
             return;
         };
-        if !self.machine.outbox.is_waiting() {
-            return;
-        }
-        if let Err(error) = self.machine.outbox.hand_on(inner, cx) {
+        if let Err(error) = self.machine.hand_on(inner, cx) {
             self.write_failed(error);
         }
     }
@@ -246,8 +243,8 @@ where
         let (Some(inner), None) = (&mut self.inner, &self.broken) else {
             return true;
         };
-        let had_room = self.machine.outbox.takes_data();
-        let flushed = self.machine.outbox.flush(inner, cx);
+        let had_room = self.machine.takes_data();
+        let flushed = self.machine.flush(inner, cx);
         self.counted.tell_written(&mut self.machine);
         self.machine.note_written();
         let is_flushed = match flushed {
@@ -260,7 +257,7 @@ where
         if is_flushed {
             self.linger();
         }
-        if is_flushed || (!had_room && self.machine.outbox.takes_data()) {
+        if is_flushed || (!had_room && self.machine.takes_data()) {
             self.wakers.wake_sink();
         }
         is_flushed

@@ -5,11 +5,13 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use wsbeat_core::time::{Instant, Span};
+
+use super::socket::Socket;
+use super::tls::Tls;
 
 /// How long a peer has to read the answer and close.
 const LINGER: Span = Span::from_secs(2);
@@ -30,10 +32,13 @@ pub(super) struct Linger {
 struct Lingering {
     /// `None` once it is over; its place goes when it is the oldest.
     stream: Option<TcpStream>,
+    tls: Option<Box<Tls>>,
     until: Instant,
     discarded_bytes: u32,
-    /// What the kernel had no room for yet.
+    /// What there was no room for yet.
     rest: Vec<u8>,
+    /// All is written, and our side ended.
+    is_written: bool,
 }
 
 /// Numbers come again after so many.
@@ -45,17 +50,26 @@ impl Linger {
         Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
     }
 
-    /// Sends `answer` and keeps the socket for a moment. `known` tells whether the poll knows it already.
-    pub(super) fn answer(&mut self, stream: TcpStream, registry: &Registry, answer: &[u8], now: Instant, known: Known) {
-        let until = now.after(LINGER);
-        let mut lingering = Lingering { stream: Some(stream), until, discarded_bytes: 0, rest: answer.to_vec() };
+    /// Sends `answer` over `stream`, with `tls` where it has that, and keeps the socket for a moment. `known` tells whether
+    /// the poll knows it already.
+    pub(super) fn answer(
+        &mut self,
+        stream: TcpStream,
+        tls: Option<Box<Tls>>,
+        registry: &Registry,
+        answer: &[u8],
+        now: Instant,
+        known: Known,
+    ) {
+        let (stream, rest, until) = (Some(stream), answer.to_vec(), now.after(LINGER));
+        let mut lingering = Lingering { stream, tls, until, discarded_bytes: 0, rest, is_written: false };
         lingering.write();
         let Some(stream) = &mut lingering.stream else { return };
         if self.sockets.len() >= LINGERING_MAX {
             self.pop();
         }
         let token = Token(self.token_base + (self.first + self.sockets.len()) % NUMBERS);
-        let interest = if lingering.rest.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+        let interest = if lingering.is_written { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         let registered = match known {
             Known::Yes => registry.reregister(stream, token, interest),
             Known::No => registry.register(stream, token, interest),
@@ -98,11 +112,12 @@ impl Linger {
 }
 
 impl Lingering {
-    /// Writes what there is room for; behind the last byte writing is shut down.
+    /// Writes what there is room for; behind the last byte our side ends.
     fn write(&mut self) {
-        let Some(stream) = &mut self.stream else { return };
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_written) else { return };
+        let mut socket = Socket { stream, tls: self.tls.as_deref_mut() };
         while !self.rest.is_empty() {
-            match stream.write(&self.rest) {
+            match socket.write(&self.rest) {
                 Ok(n) if n > 0 => drop(self.rest.drain(..n)),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -112,9 +127,7 @@ impl Lingering {
                 }
             }
         }
-        if stream.shutdown(Shutdown::Write).is_err() {
-            self.stream = None;
-        }
+        self.is_written = socket.finish();
     }
 
     fn discard(&mut self, space: &mut [u8], bytes_max: u32) {

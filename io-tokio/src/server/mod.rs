@@ -25,6 +25,7 @@
 
 mod accept;
 mod addresses;
+mod agree;
 mod asking;
 mod assembling;
 mod callbacks;

@@ -41,7 +41,6 @@ impl<H: Handler> Driver<H> {
             if received.bytes > 0 {
                 self.received(id, &space[..received.bytes]);
             }
-            self.world.say_bytes();
             self.settle(None);
             let Some(slot) = self.world.slot(id) else { break };
             // The end of the stream may stand behind what had arrived.
@@ -66,7 +65,7 @@ impl<H: Handler> Driver<H> {
             let n = u32::try_from(received.wire_bytes).unwrap_or(u32::MAX);
             self.world.shared.stats.bytes_in.add(n.into());
             // What was decrypted before counts when it is read.
-            self.world.came(id, n.max(1));
+            self.world.input(id, Input::Bytes(n.max(1)));
             return Some(received);
         }
         if received.is_over {
@@ -294,6 +293,12 @@ impl<H: Handler> Driver<H> {
                 world.input(id, Input::Data);
                 self.settle(None);
                 // A peer that does not read its replies goes without.
+                let _ = self.world.send(id, reply);
+            }
+            Heard::Agreed { reply, negotiated } => {
+                world.agree(id, negotiated);
+                world.input(id, Input::Data);
+                self.settle(None);
                 let _ = self.world.send(id, reply);
             }
             Heard::Malformed => world.input(id, Input::Fault(Fault::Malformed)),

@@ -1,6 +1,5 @@
 //! From a request's head to an open connection, or to a refusal.
 
-use std::io::Write;
 use std::net::SocketAddr;
 
 use mio::net::TcpStream;
@@ -52,7 +51,7 @@ impl<H: Handler> Driver<H> {
         // A TLS handshake for the sake of a refusal would cost what is refused.
         let answer = if self.tls.is_some() { &ALERT[..] } else { answer.as_bytes() };
         let now = self.world.now.at;
-        self.linger.answer(stream, &self.registry, answer, now, Known::No);
+        self.linger.answer(stream, None, &self.registry, answer, now, Known::No);
     }
 
     /// Spread, so that those who were turned away together do not come back together.
@@ -102,16 +101,11 @@ impl<H: Handler> Driver<H> {
 
     /// Answers a connection in its handshake for good.
     fn dismiss(&mut self, id: ConnId, answer: &[u8]) {
-        let Some((mut slot, _)) = self.world.remove(id) else { return };
+        let Some((slot, _)) = self.world.remove(id) else { return };
         self.world.input(id, Input::Lost);
         let now = self.world.now.at;
-        if slot.tls().is_none() {
-            return self.linger.answer(slot.stream, &self.registry, answer, now, Known::Yes);
-        }
-        // A fresh socket has room for it.
-        if slot.socket().write(answer).is_ok() && slot.socket().finish() {
-            self.linger.answer(slot.stream, &self.registry, &[], now, Known::Yes);
-        }
+        let tls = slot.busy.and_then(|busy| busy.tls);
+        self.linger.answer(slot.stream, tls, &self.registry, answer, now, Known::Yes);
     }
 
     fn upgrade(&mut self, id: ConnId, request: &Request<'_>, accept: &str) {

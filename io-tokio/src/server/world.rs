@@ -13,6 +13,7 @@ use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::addresses::Addresses;
+use super::agree::Agreements;
 use super::clock::Clock;
 use super::config::{Numbering, ServerConfig, ServerLimits};
 use super::control::CloseReason;
@@ -41,11 +42,10 @@ pub(super) struct World {
     pub(super) limits: ServerLimits,
     pub(super) dialect: Option<Arc<Dialect>>,
     encoder: Encoder,
+    pub(super) agreements: Agreements,
     /// The policy wants to know what the user sends.
     pub(super) counts_sent: bool,
     pub(super) pending: Pending,
-    /// Bytes that came and of which the hub does not know yet.
-    unsaid: Option<(ConnId, u32)>,
     pub(super) events: VecDeque<(ConnId, Event)>,
     /// The answer to the heartbeat that was just put in, as a frame.
     pub(super) answer: Vec<u8>,
@@ -132,7 +132,7 @@ impl World {
         let mut hub = Hub::new(config.seed, limits.connections_max).numbered(first + place, step);
         World {
             counts_sent: counts_sent(&policy),
-            policy: hub.register(policy),
+            policy: hub.register(policy.clone()),
             hub,
             now: clock.now(),
             clock,
@@ -141,8 +141,8 @@ impl World {
             limits,
             dialect: config.dialect.clone().map(Arc::new),
             encoder: Encoder::default(),
+            agreements: Agreements::over(policy),
             pending: Pending::default(),
-            unsaid: None,
             events: VecDeque::new(),
             answer: Vec::new(),
             user_ping: Vec::new(),
@@ -222,33 +222,10 @@ impl World {
         self.now = self.clock.now();
     }
 
-    /// Bytes came. The hub is told with what they contain, in one call, or by [`say_bytes`](World::say_bytes).
-    pub(super) fn came(&mut self, id: ConnId, bytes: u32) {
-        self.say_bytes();
-        self.unsaid = Some((id, bytes));
-    }
-
-    /// Tells the hub of bytes that contained nothing for it.
-    pub(super) fn say_bytes(&mut self) {
-        if let Some((id, bytes)) = self.unsaid.take() {
-            self.put(id, &[Input::Bytes(bytes)]);
-        }
-    }
-
     /// Puts an input in. What the hub wants done waits in [`Pending`].
     pub(super) fn input(&mut self, id: ConnId, input: Input) {
-        match self.unsaid.take() {
-            // A trace has what follows from an input behind that input.
-            Some((of, bytes)) if of == id && self.pending.tape.is_none() => return self.put(id, &[Input::Bytes(bytes), input]),
-            Some((of, bytes)) => self.put(of, &[Input::Bytes(bytes)]),
-            None => {}
-        }
-        self.put(id, &[input]);
-    }
-
-    fn put(&mut self, id: ConnId, inputs: &[Input]) {
-        inputs.iter().for_each(|input| self.record_input(id, *input));
-        let phase = self.hub.inputs(self.now, id, inputs, &mut self.pending);
+        self.record_input(id, input);
+        let phase = self.hub.input(self.now, id, input, &mut self.pending);
         // An abort says so itself, behind its verdict.
         let is_aborted = matches!(self.pending.actions.back(), Some((of, Act::Abort(_))) if *of == id);
         if phase == Phase::Ended && !is_aborted && self.slot(id).is_some() {
@@ -266,7 +243,7 @@ impl World {
     pub(super) fn set_policy(&mut self, policy: Policy) {
         self.counts_sent = counts_sent(&policy);
         self.end_recording();
-        self.hub.replace(self.now, self.policy, policy, &mut self.pending);
+        self.replace_policies(policy);
     }
 
     /// Does everything that the hub said, but what is the handler's.

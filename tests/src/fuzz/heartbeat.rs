@@ -127,7 +127,7 @@ fn received(dialect: &Dialect, role: Role, message: Message<'_>) {
                 answers::check(dialect, role, plain, token, answer);
             }
         }
-        Heard::Reply(reply) => answers::reply(dialect, role, reply),
+        Heard::Reply(reply) | Heard::Agreed { reply, .. } => answers::reply(dialect, role, reply),
         Heard::Malformed | Heard::TooBig => {
             assert!(compressed && matches!(message, Message::Binary(_)), "{heard:?} without compression");
         }

@@ -59,6 +59,10 @@ pub enum Program {
     MeasuredWebsockets,
     /// Node `ws` as it is compared with others.
     MeasuredWs,
+    /// huobi-sdk, in each form of HTX's heartbeats (`--form`).
+    HuobiClient,
+    /// The clients of Binance, OKX, Bybit and KuCoin (`--package`).
+    ExchangeClient,
 }
 
 impl Program {
@@ -74,6 +78,8 @@ impl Program {
             Program::MeasuredTornado => "measured_tornado.py",
             Program::MeasuredWebsockets => "measured_websockets.py",
             Program::MeasuredWs => "measured_ws.js",
+            Program::HuobiClient => "huobi_client.py",
+            Program::ExchangeClient => "exchange_client.py",
         }
     }
 
@@ -86,6 +92,8 @@ impl Program {
                 &runtimes().python[Generation::Second as usize]
             }
             Program::WsServer | Program::WsClient | Program::MeasuredWs => &runtimes().node,
+            Program::HuobiClient => &exchanges()[0],
+            Program::ExchangeClient => &exchanges()[1],
         }
     }
 
@@ -123,6 +131,18 @@ struct Runtimes {
 fn runtimes() -> &'static Runtimes {
     static RUNTIMES: OnceLock<Runtimes> = OnceLock::new();
     RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
+}
+
+/// The exchanges' own clients: HTX's, which wants an old library below it, and the others.
+fn exchanges() -> &'static [Result<Runtime, String>; 2] {
+    static EXCHANGES: OnceLock<[Result<Runtime, String>; 2]> = OnceLock::new();
+    // Some start a thread when they are imported, which would be waited for.
+    let sdk = |name, modules| {
+        let interpreter = install_packages(name, &format!("import os, {modules}; os._exit(0)"))?;
+        Ok(Runtime { interpreter, node_modules: None })
+    };
+    let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
+    EXCHANGES.get_or_init(|| [sdk("huobi-sdk", "huobi.client.market"), sdk("exchanges", others)])
 }
 
 pub(super) fn sources() -> PathBuf {

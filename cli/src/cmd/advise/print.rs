@@ -100,7 +100,8 @@ fn notes(args: &AdviseArgs, rows: &[Row<'_>]) -> String {
     format!(
         "\nSimulated for each, seed {}: {hours:.0} connection-hours or more of this network, and {DEATHS} peers that died at any moment.\n\
          No false kill in h hours means fewer than 3/h, with 95 % confidence (the rule of three): --hours N for a closer bound.\n\
-         Bytes: frames, and IPv4 and TCP headers (52) of ask, answer and acknowledgement, where nothing else is sent.\n",
+         Bytes: frames, and IPv4 and TCP headers (52) of ask, answer and acknowledgement, where nothing else is sent.\n\
+         Only strict and htx-spot-v1 judge nobody after their host has slept and count from the writing; the others do as their originals.\n",
         args.seed
     )
 }

@@ -133,7 +133,7 @@ impl Words {
             Heard::Answer(_) if self.in_order => Reply::PongInOrder,
             Heard::Answer(_) => Reply::Pong(0),
             Heard::Heartbeat { answer: Some(answer), .. } => Reply::Asks(owned(answer)),
-            Heard::Reply(reply) => Reply::Asks(owned(reply)),
+            Heard::Reply(reply) | Heard::Agreed { reply, .. } => Reply::Asks(owned(reply)),
             Heard::Ready { .. } => {
                 self.waits_for_welcome = false;
                 Reply::Welcome

@@ -11,6 +11,7 @@ use wsbeat_core::time::Span;
 use wsbeat_tokio::server::Handle;
 
 use super::live::Live;
+use crate::human::{grouped, millis, percent};
 use crate::logging::Logger;
 
 /// How often it is drawn.
@@ -114,12 +115,10 @@ impl Window {
             // What is under way looks unanswered: below a thousandth nobody is meant.
             let lost = sent.saturating_sub(last.matched.saturating_sub(first.matched));
             let seconds = (self.0.len() - 1).max(1) as u64;
-            let per_mille = lost * 1_000 / sent;
-            text.push_str(&format!(", {} heartbeats/s, {}.{}% unanswered", grouped(sent / seconds), per_mille / 10, per_mille % 10));
+            text.push_str(&format!(", {} heartbeats/s, {} unanswered", grouped(sent / seconds), percent(lost * 1_000 / sent)));
         }
         if let Some(p99) = quantile(first, last, 990) {
-            let us = p99.as_nanos() / 1_000;
-            text.push_str(&format!(", rtt p99 {}.{:02} ms", us / 1_000, us % 1_000 / 10));
+            text.push_str(&format!(", rtt p99 {} ms", millis(p99.as_nanos() / 1_000)));
         }
         text.push_str(&format!(", {} closed, {} given up", grouped(last.ended), grouped(last.given_up)));
         text
@@ -134,19 +133,6 @@ fn quantile(first: &Sample, last: &Sample, per_mille: u64) -> Option<Span> {
     let rank = (all * per_mille).div_ceil(1_000);
     let found = last.rtts.iter().enumerate().find(|(place, (_, count))| between(*place, *count) >= rank.max(1));
     found.map(|(_, (end, _))| *end)
-}
-
-/// A number with its thousands apart.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ export class Detail {
   show(c) {
     $("close-open").disabled = c.phase !== "open";
     const facts = [["Peer", c.peer], ["Listener", c.listener], ["Phase", c.phase], ["Open for", age(c.age_ms)], ["Last sign of life", ago(c.last_evidence_ms)],
-      ["Round trip, smoothed", micros(c.srtt_us)], ["Unanswered", count(c.unanswered)], ["Write queue", bytes(c.queue_bytes)]];
+      ["Unanswered", count(c.unanswered)], ["Write queue", bytes(c.queue_bytes)]];
     const focused = $("detail-body").contains(document.activeElement) ? document.activeElement.dataset.strip : undefined;
     $("detail-body").replaceChildren(
       h("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
@@ -97,8 +97,9 @@ export class Detail {
 
   plane(plane, key, name, one) {
     if (!plane) return h("section", { class: "plane" }, h("h3", {}, name), h("p", { class: "soft" }, "This plane is off."));
-    const facts = [["Sent", count(plane.sent)], ["Unanswered", count(plane.unanswered)], ["Round trip, smoothed", micros(plane.srtt_us)],
-      ["Last answer", ago(plane.last_answer_ms)], ["Next", plane.next_due_ms === null ? NONE : `in ${age(plane.next_due_ms)}`]];
+    const next = plane.next_due_ms === null ? NONE : `in ${age(plane.next_due_ms)}`;
+    const facts = [["Unanswered", count(plane.unanswered)], roundTrip(plane), ["Last answer", ago(plane.last_answer_ms)], ["Next", next]];
+    if (plane.sent !== null) facts.unshift(["Sent", count(plane.sent)]);
     return h("section", { class: "plane" }, h("h3", {}, name), this.strip(plane.recent ?? [], key, one),
       h("dl", { class: "facts" }, ...facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)))));
   }
@@ -126,6 +127,14 @@ export class Detail {
     strip.dataset.strip = key;
     return h("div", {}, strip, h("p", { class: "soft small" }, `Newest: ${last.token}, ${words[last.state]}.`));
   }
+}
+
+/** The smoothed round trip; where none is kept that of the last answer, as near as whole milliseconds tell. */
+function roundTrip({ srtt_us: srtt, recent, last_answer_ms: answered }) {
+  const last = recent?.findLast((entry) => entry.answered && entry.written_ms !== null);
+  if (srtt !== null || !last || answered === null) return ["Round trip, smoothed", micros(srtt)];
+  const ms = Math.max(0, last.written_ms - answered);
+  return ["Round trip, last", ms < 1 ? "under 1 ms" : micros(ms * 1_000)];
 }
 
 /** Whether somebody selects text of the view, to copy it: it must not change meanwhile. */

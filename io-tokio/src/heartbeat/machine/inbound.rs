@@ -51,14 +51,20 @@ impl Machine {
                 self.deliver(as_it_came);
             }
             Meaning::Ready { data, negotiated } => self.receive_ready(now, data, negotiated),
-            Meaning::Reply(reply) => {
-                self.input(now, Input::Data);
-                if std::mem::take(&mut self.pending.deliver) {
-                    self.outbox.put_reply(reply);
-                }
+            Meaning::Reply(reply) => self.reply(now, reply),
+            Meaning::Agreed { reply, negotiated } => {
+                self.renegotiate(now, negotiated);
+                self.reply(now, reply);
             }
             Meaning::Malformed => self.input(now, Input::Fault(Fault::Malformed)),
             Meaning::TooBig => self.input(now, Input::Fault(Fault::TooBig)),
+        }
+    }
+
+    fn reply(&mut self, now: Now, reply: Message) {
+        self.input(now, Input::Data);
+        if std::mem::take(&mut self.pending.deliver) {
+            self.outbox.put_reply(reply);
         }
     }
 
@@ -96,17 +102,23 @@ impl Machine {
 
     fn receive_ready(&mut self, now: Now, data: Message, negotiated: Negotiated) {
         if negotiated != Negotiated::default() {
-            match policy_of(self.role, self.codec.dialect(), &self.config, negotiated) {
-                Ok(policy) => {
-                    self.policy = policy;
-                    self.end_recording();
-                    self.input(now, Input::Reconfigured);
-                }
-                Err(_) => self.input(now, Input::Fault(Fault::Malformed)),
-            }
+            self.renegotiate(now, negotiated);
         }
         self.input(now, Input::Ready);
         self.deliver(data);
+        self.may_subscribe = true;
+    }
+
+    fn renegotiate(&mut self, now: Now, negotiated: Negotiated) {
+        match policy_of(self.role, self.codec.dialect(), &self.config, negotiated) {
+            Ok(policy) if policy == self.policy => {}
+            Ok(policy) => {
+                self.policy = policy;
+                self.end_recording();
+                self.input(now, Input::Reconfigured);
+            }
+            Err(_) => self.input(now, Input::Fault(Fault::Malformed)),
+        }
     }
 
     fn receive_ping(&mut self, now: Now, payload: Bytes) {

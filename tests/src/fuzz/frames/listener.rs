@@ -153,7 +153,7 @@ impl<'d> Listener<'d> {
         let mut decoder = std::mem::take(&mut self.decoder);
         let heard = self.dialect.map_or(Heard::Data(message), |d| d.decode(self.role, message, 0, &mut decoder));
         let input = match heard {
-            Heard::Data(_) | Heard::Reply(_) => Input::Data,
+            Heard::Data(_) | Heard::Reply(_) | Heard::Agreed { .. } => Input::Data,
             Heard::Ready { .. } => Input::Ready,
             Heard::Answer(token) => Input::Answer(token),
             Heard::Heartbeat { token, .. } => Input::Heartbeat(token),
