@@ -30,8 +30,9 @@ use super::world::World;
 use super::{Ending, Summary};
 use crate::tape::Tape;
 
-/// The bytes that one read takes at most, shared by all connections.
-const SPACE_BYTES: usize = 64 << 10;
+/// The bytes that one read takes at most, shared by all connections. A flood of the smallest messages fills it with two
+/// thousand, which is how long the others wait before the clock is looked at again.
+const SPACE_BYTES: usize = 16 << 10;
 /// The events that one look at the sockets takes at most.
 const EVENTS: usize = 1_024;
 
