@@ -38,14 +38,15 @@ fn serve(args: &[&str]) -> (Serve, String) {
 #[test]
 fn it_tells_what_runs() {
     let (serve, url) = serve(&["--interval", "3s", "--ping-interval", "7s"]);
-    let _client = serve.client();
+    let client = serve.client();
     let summary = json(&url, "/api/summary");
     let listener = &summary["listeners"][0];
     assert_eq!((&listener["urls"][0], &listener["name"]), (&serve.url.as_str().into(), &"default".into()));
     assert_eq!((&listener["dialect"], &listener["interval_ms"]), (&"htx-spot-v1".into(), &3_000.into()));
     assert_eq!((&listener["profile"], &listener["ping_interval_ms"]), (&"strict".into(), &7_000.into()));
     assert_eq!((&summary["connections"], &summary["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
-    assert!(serve.stop().code == Some(0));
+    drop(client);
+    assert_eq!(serve.stop().code, Some(0));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use common::{Folder, PATIENCE, Serve, run, shape};
 
 /// How long an example may go on until it is interrupted.
-const ENOUGH: Duration = Duration::from_millis(1_500);
+const ENOUGH: Duration = Duration::from_secs(2);
 
 /// What examples find around them.
 struct Place {
@@ -37,7 +37,7 @@ struct Seen {
 impl Place {
     fn new(name: &str) -> Self {
         let dialect = run(["dialects", "show", "okx"]).stdout.replace("id = \"okx\"", "id = \"my-dialect\"");
-        let mut server = Serve::start(&["--interval", "500ms", "--admin", "127.0.0.1:0"]);
+        let mut server = Serve::start(&["--interval", "200ms", "--admin", "127.0.0.1:0"]);
         let admin = server.line().trim_end().strip_prefix("admin on ").unwrap().to_owned();
         Place { folder: Folder::new(name), server, admin, dialect }
     }

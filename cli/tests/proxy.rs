@@ -1,4 +1,5 @@
 //! The proxies of the environment, as `wsbeat connect` finds them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -7,7 +7,7 @@ mod common;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use common::{Folder, LogLines, PATIENCE, Running, client_of, close_code, first_line, read_all, wsbeat};
+use common::{Folder, LogLines, PATIENCE, Running, client_of, close_code, first_line, read_all, run, wsbeat};
 use tungstenite::Message;
 
 struct Reloading {
@@ -64,6 +64,30 @@ fn what_is_done_with_messages_changes_for_open_connections() {
 }
 
 #[test]
+fn limits_and_origins_change_for_open_connections_and_new_ones() {
+    let mut server = Reloading::start(SLOW);
+    let mut client = client_of(&server.url);
+    client.send(Message::binary(vec![0; 2_000])).unwrap();
+    assert_eq!(client.read().unwrap().len(), 2_000);
+    let text = format!("{SLOW}max_message = \"1KiB\"\norigin = [\"https://app.example.com\"]\n");
+    server.reload(&text, &["in force from now on: origin, max_message"]);
+    let from_the_page = ["connect", &server.url, "-H", "Origin: https://app.example.com", "--for", "50ms"];
+    assert_eq!(run(from_the_page).code, Some(0), "a page that was allowed meanwhile");
+    client.send(Message::binary(vec![0; 2_000])).unwrap();
+    assert_eq!(close_code(&read_all(&mut client)), Some(1009));
+}
+
+#[test]
+fn a_server_that_tells_its_interval_tells_the_new_one() {
+    let text = "listen = \"127.0.0.1:0\"\ndialect = \"engineio-4\"\ninterval = \"40s\"\n";
+    let mut server = Reloading::start(text);
+    let hello = |url: &str| client_of(url).read().unwrap().into_text().unwrap().to_string();
+    assert!(hello(&server.url).contains("\"pingInterval\":40000"), "{}", hello(&server.url));
+    server.reload(&text.replace("40s", "10s"), &["in force from now on: interval"]);
+    assert!(hello(&server.url).contains("\"pingInterval\":10000"), "{}", hello(&server.url));
+}
+
+#[test]
 fn a_bad_file_is_refused_with_its_line_and_the_old_one_stays() {
     let mut server = Reloading::start("listen = \"127.0.0.1:0\"\ninterval = \"200ms\"\n");
     let line = server.reload("listen = \"127.0.0.1:0\"\ninterval = \"1h\"\nmisses = 0\n", &["refused", "w.toml:3: misses = 0: 1 to 255"]);
@@ -82,6 +106,19 @@ fn what_cannot_change_is_named_and_stays() {
     let mut client = client_of(&server.url);
     client.send(Message::text("a")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("a"));
+}
+
+#[test]
+fn what_holds_for_the_process_is_told_once() {
+    let two = |head: &str| {
+        let one = |name: &str| format!("[[listener]]\nname = \"{name}\"\nlisten = \"127.0.0.1:0\"\n");
+        format!("{head}{}{}", one("a"), one("b"))
+    };
+    let mut server = Reloading::start(&two(""));
+    let text = two("seed = 7\ndrain = \"3s\"\nmisses = 4\n");
+    server.reload(&text, &["listener b: in force from now on: misses"]);
+    let told = |word: &str| server.log.seen().iter().filter(|line| line.contains(word)).count();
+    assert_eq!((told("seed needs a restart"), told("drain, misses"), told("from now on: misses")), (1, 1, 1), "{:?}", server.log.seen());
 }
 
 #[test]

@@ -32,6 +32,8 @@ module.exports = {
     // The focus went to what can be done next.
     await page.keyboard.press('Enter');
     await answers(page, 2);
+    await page.locator('summary').click();
+    await stage.sound(page);
     await page.getByRole('button', { name: 'Close' }).click();
     await shows(page, '#state', /^Closed: 1000/);
   },

@@ -38,14 +38,14 @@ module.exports = {
     await page.locator('#rtt-span').selectOption('all');
     await until('the histogram counts what the API counts', async () => {
       const { rtt_us: now } = await api(server, 'summary');
-      const label = await page.locator('#chart-rtt figure').getAttribute('aria-label');
+      const label = await page.locator('#chart-rtt .chart').getAttribute('aria-label');
       return label.includes(`${whole(now.application.count)} round trips`);
     });
     await page.locator('#rtt-plane').selectOption('transport');
-    assert.match(await page.locator('#chart-rtt figure').getAttribute('aria-label'), /^Round trips: \d+ round trips: p50 .*s, p90 .*s, p99 .*s$/);
+    assert.match(await page.locator('#chart-rtt .chart').getAttribute('aria-label'), /^Round trips: \d+ round trips: p50 .*s, p90 .*s, p99 .*s$/);
     await shows(page, '#tile-beats', /^(8|9|10)(\.\d)?\/s$/);
     await shows(page, '#tile-misses', /^0\/s$/);
-    await shows(page, '#chart-lag figcaption', /^now .*s, least .*s, most .*s$/);
+    await shows(page, '#chart-lag .reading', /^now .*s, least .*s, most .*s$/);
 
     const list = await api(server, 'connections');
     assert.deepEqual(await numbers(page), list.connections.map((c) => c.id));

@@ -67,10 +67,10 @@ module.exports = {
     assert.equal(await page.locator('#drain').evaluate((dialog) => dialog.open), false);
 
     // A chart is read by the arrows.
-    await until('some seconds were seen', async () => /now 3/.test(await page.locator('#chart-connections figcaption').innerText()));
-    await page.locator('#chart-connections figure').focus();
+    await until('some seconds were seen', async () => /now 3/.test(await page.locator('#chart-connections .reading').innerText()));
+    await page.locator('#chart-connections .chart').focus();
     await page.keyboard.press('ArrowLeft');
-    await shows(page, '#chart-connections figcaption', /^3, [\d.]+ s ago$/);
+    await shows(page, '#chart-connections .reading', /^3, [\d.]+ s ago$/);
 
     // Single keys can be switched off.
     await page.keyboard.press('?');
@@ -101,7 +101,7 @@ module.exports = {
       assert.ok(at.visible, `the focus on "${at.name}" is seen`);
       reached.push(at.name.replace(/\u00ad/g, ''));
     }
-    for (const name of ['Skip to the connections', 'Pause', 'Theme: auto', 'Keyboard shortcuts', 'Drain…', 'Peer', 'Unanswered', 'Connection 1', 'Listeners']) {
+    for (const name of ['Skip to the connections', 'Pause', 'Theme: auto', 'Keyboard shortcuts', 'Drain…', 'Peer', 'Unanswered', 'Connection 1', 'Table of listeners']) {
       assert.ok(reached.some((one) => one.startsWith(name)), `"${name}" is reached by Tab: ${reached.join(', ')}`);
     }
   },
@@ -130,6 +130,30 @@ module.exports = {
     await page.locator('#search').fill('');
     await page.locator('#limit').selectOption('250');
     await shows(page, '#rows-status', /^1 to 130 of 130 connections$/);
+  },
+
+  async live_has_nothing_that_axe_finds(stage) {
+    const server = await stage.serve(...ADMIN, '--interval', '300ms');
+    await stage.connect(server.url);
+    await stage.connect(server.url, '--no-pong');
+    for (const options of [{ viewport: { width: 360, height: 740 } }, { colorScheme: 'dark' }]) {
+      const page = await stage.page(`${server.admin}/`, { reducedMotion: 'reduce', ...options });
+      await shows(page, '#closes', /peer-silent/);
+      await shows(page, '#chart-beats .reading', /now/);
+      await stage.sound(page);
+      await page.getByRole('button', { name: 'Connection 1' }).first().click();
+      await shows(page, '#detail-body', /Heartbeats/);
+      await stage.sound(page);
+      await page.locator('#close-open').click();
+      await stage.sound(page);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Escape');
+      for (const key of ['?', 'd']) {
+        await page.keyboard.press(key);
+        await stage.sound(page);
+        await page.keyboard.press('Escape');
+      }
+    }
   },
 
   async live_follows_the_wishes_for_colour_and_motion(stage) {

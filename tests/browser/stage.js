@@ -7,6 +7,7 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const net = require('node:net');
 const { createInterface } = require('node:readline');
+const axe = require('axe-core');
 const { chromium } = require('playwright-core');
 
 const PATIENCE_MS = 20_000;
@@ -88,9 +89,18 @@ class Stage {
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()} ${message.location().url}`));
+    // Both pages are whole: nothing comes from elsewhere.
+    page.on('request', (request) => request.url().startsWith('data:') || new URL(request.url()).host === new URL(url).host || this.console.push(`outside: ${request.url()}`));
     page.on('pageerror', (error) => this.console.push(`error: ${error.stack}`));
     await page.goto(url);
     return page;
+  }
+
+  /** What axe knows to be wrong for those who see, hear or point otherwise: nothing. */
+  async sound(page) {
+    await page.evaluate(axe.source);
+    const { violations } = await page.evaluate(() => globalThis.axe.run(document));
+    assert.deepEqual(violations.map(({ id, help, nodes }) => [id, help, nodes.map((node) => node.html.slice(0, 200))]), []);
   }
 
   /** The case breaks something on purpose: the browser may complain like this. */

@@ -183,7 +183,8 @@ impl Administered {
         let (verdicts, feed) = verdicts();
         let (ends, ended) = tokio::sync::oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
-        std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("admin".into());
+        let serve = move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let admin = Admin::bind(config, listeners, feed).expect("binds");
@@ -193,7 +194,8 @@ impl Administered {
                 // Told to end, or nobody is left to tell.
                 let _ = ended.await;
             });
-        });
+        };
+        thread.spawn(serve).expect("a thread");
         Administered { address: is_ready.recv().expect("starts"), verdicts, _ends: ends }
     }
 }

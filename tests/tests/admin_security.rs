@@ -138,6 +138,20 @@ fn every_answer_forbids_what_browsers_would_do_with_it() {
 }
 
 #[test]
+fn refusals_are_counted_by_their_reason() {
+    let scene = scene(with_token);
+    let address = scene.admin.address;
+    for (headers, status) in [(["Host: evil.example"], 403), (["Origin: http://evil.example"], 403), (["X-Wsbeat: 1"], 401)] {
+        assert_eq!(request(address, "GET", "/api/summary", &headers, "").status, status);
+    }
+    let metrics = request(address, "GET", "/metrics", &["Authorization: Bearer open-sesame"], "").body;
+    for (reason, count) in [("host", 1), ("origin", 1), ("token", 1), ("form", 0), ("connections", 0), ("streams", 0)] {
+        let line = format!("wsbeat_admin_refused_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+}
+
+#[test]
 fn a_number_of_before_closes_nobody_else() {
     let scene = scene(|config| config);
     assert_eq!(scene.serving.handle.find(1), Some(ConnId { index: 0, generation: 0 }));

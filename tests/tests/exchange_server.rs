@@ -6,7 +6,7 @@ use std::time::Duration;
 use wsbeat_core::event::{Verdict, VerdictKind};
 use wsbeat_tests::exchange::{Fault, Log, Part, ROWS, Row, Script, Seen, Side, client};
 use wsbeat_tests::scaled::scaled;
-use wsbeat_tests::serving::{self, Serving, config};
+use wsbeat_tests::serving::{self, Serving, config, config_in};
 use wsbeat_tokio::server::ServerConfig;
 
 /// How many heartbeats an honest connection has to see.
@@ -190,5 +190,25 @@ async fn a_stomp_client_is_held_to_what_it_said_it_can_and_sent_what_it_wants() 
     for ((heart_beat, expected, ends), (beats, ended)) in cases.iter().zip(met) {
         assert!(expected.contains(&beats), "{heart_beat:?}: {beats}");
         assert_eq!(ended, *ends, "{heart_beat:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pong_that_nobody_asked_for_is_an_error_in_centrifugos_dialect_and_ignored_in_htxs() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    for (id, pong, code) in [("centrifugo", "{}", Some(1002)), ("htx-spot-v1", r#"{"pong":1}"#, None)] {
+        let server = Serving::start(config_in(id));
+        let (mut stream, _) = tokio_tungstenite::connect_async(format!("ws://{}/", server.address)).await.unwrap();
+        stream.send(Message::text(pong)).await.unwrap();
+        stream.send(Message::text("after it")).await.unwrap();
+        let closed = match stream.next().await.unwrap().unwrap() {
+            Message::Close(frame) => frame.map(|f| u16::from(f.code)),
+            other => {
+                assert_eq!(other, Message::text("after it"), "{id}");
+                None
+            }
+        };
+        assert_eq!(closed, code, "{id}");
     }
 }

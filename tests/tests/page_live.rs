@@ -48,6 +48,11 @@ fn it_pages_through_many_connections() {
 }
 
 #[test]
+fn it_has_nothing_that_axe_finds() {
+    browse("live_has_nothing_that_axe_finds");
+}
+
+#[test]
 fn it_follows_the_wishes_for_colour_and_motion() {
     browse("live_follows_the_wishes_for_colour_and_motion");
 }

@@ -2,7 +2,9 @@
 
 use wsbeat_core::connection::Phase;
 use wsbeat_core::event::{Action, Fault, Input, Token, VerdictKind};
-use wsbeat_core::policy::{Answers, Application, Ask, Cadence, Counts, Death, Listen, ListenFor, Matching, Policy, Start, Timing};
+use wsbeat_core::policy::{
+    Answers, Application, Ask, Cadence, Counts, Death, Listen, ListenFor, Matching, Policy, Start, Timing, Unsolicited,
+};
 use wsbeat_core::time::Span;
 use wsbeat_tests::drive::{Drive, secs};
 
@@ -142,6 +144,39 @@ fn htx_judges_nobody_after_a_stall_and_sends_the_due_heartbeat_without_a_count()
     // Both unanswered count as written at 40: two periods less a tenth of one after that a beat may close.
     d.run(100.0);
     assert_eq!(d.log(), "heartbeat 5, heartbeat 10, note 40, heartbeat 40, close 4408 50, abort 55");
+}
+
+fn refusing() -> Policy {
+    asks(Ask {
+        unsolicited: Unsolicited::Refused,
+        matching: Matching::Any,
+        start: Start::Interval,
+        ..Ask::every(PERIOD, Death::Timeout(PERIOD.times(3)))
+    })
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_refused_where_the_dialect_calls_it_an_error() {
+    let mut d = Drive::open(refusing());
+    d.at(1.0, Input::Answer(Token(0))).run(20.0);
+    assert_eq!(d.log(), "close 1002 1, abort 6");
+    let mut d = Drive::open(refusing());
+    d.at(6.0, Input::Answer(Token(0))).at(11.0, Input::Answer(Token(0))).at(12.0, Input::Answer(Token(0))).run(20.0);
+    assert_eq!(d.log(), "heartbeat 5, heartbeat 10, close 1002 12, abort 17");
+    let v = d.verdict().unwrap();
+    assert_eq!((v.kind, v.reason), (VerdictKind::Protocol, "unsolicited answer"));
+}
+
+#[test]
+fn each_heartbeat_may_have_its_answer_however_they_lie_and_whether_it_counted_or_not() {
+    let mut d = Drive::open(refusing());
+    // Two stand open: the first answer is enough for both, and the second is no error.
+    d.at(11.0, Input::Answer(Token(0))).at(11.5, Input::Answer(Token(0)));
+    // The host sleeps: the heartbeat after it does not count, and is answered.
+    d.run(14.0).jump(40.0);
+    d.at(41.0, Input::Answer(Token(0))).run(44.0);
+    assert_eq!(d.log(), "heartbeat 5, heartbeat 10, note 40, heartbeat 40");
+    assert_eq!(d.phase(), Phase::Open);
 }
 
 #[test]

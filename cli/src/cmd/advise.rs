@@ -79,6 +79,8 @@ pub(crate) fn run(args: &AdviseArgs, out: &mut Out) -> Result<Exit, Failure> {
         return Err(Failure::usage(format_args!("--detect-within {within}: more than the longest round trip, which is {rtt}")));
     }
     let reckoned = Reckoned::of(&network, args.detect_within);
+    // The simulation takes some seconds: this is there to be read meanwhile.
+    out.text(|| print::reasons(args, &network, &reckoned))?;
     let candidates = candidate::all(&reckoned)?;
     let work = Work { network, hours: args.hours, seed: args.seed };
     let trials = run_all(&candidates, &work);

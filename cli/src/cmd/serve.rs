@@ -261,7 +261,7 @@ async fn serve(args: &ServeArgs, config: ServeConfig, out: &mut Out, log: &Logge
         tokio::select! {
             going_on = running.next_end() => if !going_on { break },
             () = either(&mut interrupt, &mut terminate) => running.end(),
-            _ = hangup.recv() => if terminal.is_gone() { running.end() } else { running.reload(|| args.layers()?.read()) },
+            _ = hangup.recv() => if terminal.is_gone() { running.end() } else { running.reload(|| args.layers()?.read()).await },
             _ = second.tick() => running.tick(),
         }
     }

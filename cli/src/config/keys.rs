@@ -93,6 +93,11 @@ pub(super) fn find(name: &str) -> Option<Key> {
     all().find(|key| key.name == name)
 }
 
+/// Whether the key of this name holds for the whole process.
+pub(crate) fn is_of_process(name: &str) -> bool {
+    find(name).is_some_and(Key::is_process)
+}
+
 /// The key whose name is the most like `name`.
 pub(super) fn nearest(name: &str) -> &'static str {
     let wanted = name.to_ascii_lowercase().replace('-', "_");

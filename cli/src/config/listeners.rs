@@ -78,7 +78,7 @@ pub(super) fn check(layer: &Layer) -> Vec<ConfigError> {
     }
     for table in &layer.tables {
         for (key, setting) in &table.settings.by_key {
-            if keys::find(key).is_some_and(keys::Key::is_process) {
+            if keys::is_of_process(key) {
                 let message = format!("{key}: holds for the whole process: set it above the listeners");
                 errors.push(ConfigError { origin: Some(setting.origin.clone()), message });
             }

@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub(crate) use file::read_file;
+pub(crate) use keys::is_of_process;
 pub(crate) use print::print;
 pub(crate) use read::{ListenerConfig, OnMessage, ServeConfig, find_dialect, load_dialects};
 pub(crate) use value::{duration, duration_text, share, size};

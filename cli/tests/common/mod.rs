@@ -247,6 +247,11 @@ impl LogLines {
         LogLines { lines, seen: Vec::new() }
     }
 
+    /// The lines that were waited for and those before them.
+    pub(crate) fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
     /// The first line, of those said already or to come, that has all of `words`.
     pub(crate) fn wait_for(&mut self, words: &[&str]) -> String {
         let fits = |line: &&String| words.iter().all(|word| line.contains(word));

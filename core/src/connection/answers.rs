@@ -4,7 +4,7 @@ use super::Ctx;
 use super::beats::Unwritten;
 use super::state::{At, State};
 use crate::event::{Counter, Plane, Sink, Token};
-use crate::policy::{Answers, Ask, Matching};
+use crate::policy::{Answers, Ask, Matching, Unsolicited};
 
 impl State {
     /// An answer arrived.
@@ -18,6 +18,25 @@ impl State {
             place if any => self.any_answer(place, token, cx, out),
             place => out.count(self.answer_refused(place, token)),
         }
+    }
+
+    /// A heartbeat goes out: an answer is to come.
+    pub(super) fn owe_answer(&mut self, ask: &Ask) {
+        if ask.unsolicited == Unsolicited::Refused {
+            let owed = &mut self.rest.make().owed;
+            *owed = owed.saturating_add(1);
+        }
+    }
+
+    /// An answer came. Whether it has to be refused: every heartbeat, counted or not, has had its own.
+    pub(super) fn is_unasked(&mut self, ask: &Ask) -> bool {
+        if ask.unsolicited == Unsolicited::Ignored {
+            return false;
+        }
+        let owed = &mut self.rest.make().owed;
+        let is_unasked = *owed == 0;
+        *owed = owed.saturating_sub(1);
+        is_unasked
     }
 
     /// Whether the heartbeat that `place` newer ones followed was written.

@@ -253,6 +253,7 @@ impl State {
         self.keep_beat_written();
         self.set_time(At::BeatWritten, cx.now.at);
         let token = self.beat_token(ask, point, beats, cx);
+        self.owe_answer(ask);
         let [a, b, c, _] = self.tokens();
         self.set_tokens(token, [token, a, b, c], Matching::WINDOW_MAX.min(self.tokens_known() + 1));
         self.beats_unanswered = before.saturating_add(1).min(limit(ask));
@@ -269,6 +270,7 @@ impl State {
 
     fn send_uncounted<S: Sink>(&mut self, ask: &Ask, point: Instant, beats: &mut Beats, cx: &Ctx, out: &mut S) {
         let token = self.beat_token(ask, point, beats, cx);
+        self.owe_answer(ask);
         self.set_tokens(token, self.tokens(), self.tokens_known());
         if ask.counts == Counts::Written {
             self.keep_beat_written();

@@ -87,7 +87,11 @@ impl State {
             return self.data(policy, cx.now, out);
         };
         self.message(policy, Sign::Answer, cx.now);
+        let is_unasked = self.is_unasked(ask);
         self.match_answer(ask, token, cx, out);
+        if is_unasked {
+            self.close_plain(policy, VerdictKind::Protocol, Some(1002), "unsolicited answer", cx.now, out);
+        }
     }
 
     pub(super) fn data<S: Sink>(&mut self, policy: &Policy, now: Now, out: &mut S) {

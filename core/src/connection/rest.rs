@@ -22,6 +22,8 @@ pub(super) struct Parts {
     pub(super) inbound: Inbound,
     /// Written pings without a pong, where they are more than the state itself can count.
     pub(super) unanswered: u32,
+    /// How many answers are still to come, where one that nobody asked for is refused.
+    pub(super) owed: u8,
     /// What we expect of a peer, where we do.
     pub(super) heard: Option<Box<Heard>>,
     late: Option<Box<Late>>,

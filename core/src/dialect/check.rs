@@ -15,7 +15,7 @@ use super::rules::{Codec, Death, Initiator, Layer, Negotiation, Reply, Rules, Va
 use super::template::{Constants, Template};
 use super::wishes::{self, Close, First, Wishes};
 use crate::codec::gzip::INFLATED_BYTES_MAX;
-use crate::policy::{self, Answers, Cadence, Counts, ListenFor, Matching, PolicyError, Start, Timing, TokenKind};
+use crate::policy::{self, Answers, Cadence, Counts, ListenFor, Matching, PolicyError, Start, Timing, TokenKind, Unsolicited};
 use crate::time::Span;
 
 type Checked<T> = Result<T, DialectError>;
@@ -41,6 +41,8 @@ pub(super) fn check(w: &Wishes) -> Checked<Rules> {
     let pongs = forms("pong", pong.as_ref(), w.recognise.as_ref().map(|r| &r.pong))?;
     tokens_fit(w, ping.as_ref(), &pings, &pongs)?;
     let (start, after) = first(w)?;
+    let (answers, unsolicited) =
+        choice_or("unsolicited", w.unsolicited.as_deref(), &UNSOLICITED, (Answers::Matching, Unsolicited::Ignored))?;
     Ok(Rules {
         initiator,
         duplex: w.duplex.unwrap_or(false),
@@ -76,7 +78,8 @@ pub(super) fn check(w: &Wishes) -> Checked<Rules> {
         cadence: choice_or("cadence", w.cadence.as_deref(), &CADENCES, Cadence::Spread)?,
         counts: choice_or("counts", w.counts.as_deref(), &COUNTS, Counts::Written)?,
         evidence: choice_or("evidence", w.evidence.as_deref(), &EVIDENCE, ListenFor::Heartbeats)?,
-        answers: choice_or("unsolicited", w.unsolicited.as_deref(), &UNSOLICITED, Answers::Matching)?,
+        answers,
+        unsolicited,
         max_lifetime: w.max_lifetime.as_deref().map(|d| span("max_lifetime", d)).transpose()?,
         close: close(w)?,
     })
@@ -91,8 +94,12 @@ const CADENCES: [(&str, Cadence); 2] = [("spread", Cadence::Spread), ("together"
 const COUNTS: [(&str, Counts); 2] = [("written", Counts::Written), ("queued", Counts::Queued)];
 const EVIDENCE: [(&str, ListenFor); 3] =
     [("heartbeats", ListenFor::Heartbeats), ("messages", ListenFor::Messages), ("bytes", ListenFor::Bytes)];
-/// An unsolicited answer is an error to some originals only; here it is ignored, and counted, all the same.
-const UNSOLICITED: [(&str, Answers); 3] = [("ignore", Answers::Matching), ("counts", Answers::Any), ("error", Answers::Matching)];
+/// Which answers count, and what becomes of those that nobody asked for.
+const UNSOLICITED: [(&str, (Answers, Unsolicited)); 3] = [
+    ("ignore", (Answers::Matching, Unsolicited::Ignored)),
+    ("counts", (Answers::Any, Unsolicited::Ignored)),
+    ("error", (Answers::Matching, Unsolicited::Refused)),
+];
 /// What a token is, how ours are made, and whether a client's have to be JSON integers.
 const TOKENS: [(&str, (TokenKind, bool)); 5] = [
     ("none", (TokenKind::Counter, false)),
@@ -145,6 +152,9 @@ fn wire(w: &Wishes, initiator: Initiator, layer: Layer, codec: Codec) -> Checked
     }
     if w.duplex == Some(true) && initiator != Initiator::OneWay {
         return Err(wrong("duplex", "true", "goes with initiator = \"one-way\""));
+    }
+    if control && w.unsolicited.as_deref() == Some("error") {
+        return Err(wrong("unsolicited", "error", "ignore or counts with layer = \"control\": any pong is a pong (RFC 6455 §5.5.3)"));
     }
     if w.client_asks == Some(true) && (control || initiator != Initiator::Server) {
         return Err(wrong("client_asks", "true", "goes with initiator = \"server\" and messages"));

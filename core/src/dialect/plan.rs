@@ -125,6 +125,7 @@ fn ask(rules: &Rules, role: Role, period: Span, death: Death) -> Ask {
         counts: rules.counts,
         matching: rules.matching,
         answers: rules.answers,
+        unsolicited: rules.unsolicited,
         token: rules.token,
         stall_after: match judged {
             policy::Death::Timeout(t) => every.stall_after.min(t),

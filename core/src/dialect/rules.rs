@@ -8,7 +8,7 @@ use super::Role;
 use super::encode::Prepared;
 use super::recognise::{Form, Pointer};
 use super::template::Template;
-use crate::policy::{Answers, Cadence, Counts, ListenFor, Matching, Start, Timing, TokenKind};
+use crate::policy::{Answers, Cadence, Counts, ListenFor, Matching, Start, Timing, TokenKind, Unsolicited};
 use crate::time::Span;
 
 /// Who asks.
@@ -124,6 +124,7 @@ pub(super) struct Rules {
     pub(super) counts: Counts,
     pub(super) evidence: ListenFor,
     pub(super) answers: Answers,
+    pub(super) unsolicited: Unsolicited,
     pub(super) max_lifetime: Option<Span>,
     pub(super) close: Option<u16>,
 }

@@ -39,6 +39,8 @@ pub struct Ask {
     pub matching: Matching,
     /// Whether answers that match none of ours count as well.
     pub answers: Answers,
+    /// What becomes of an answer that nobody asked for.
+    pub unsolicited: Unsolicited,
     /// How tokens are made.
     pub token: TokenKind,
     /// How long a heartbeat may stay unwritten while the transport takes no byte; default misses · period.
@@ -92,6 +94,16 @@ pub enum Death {
     Timeout(Span),
     /// Never: whoever listens judges.
     Never,
+}
+
+/// What becomes of an answer beyond as many as heartbeats were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Unsolicited {
+    /// It is counted.
+    #[default]
+    Ignored,
+    /// The connection is closed with 1002.
+    Refused,
 }
 
 /// From when a heartbeat counts.

@@ -185,6 +185,7 @@ impl Ask {
             counts: super::Counts::Written,
             matching: super::Matching::Window(2),
             answers: Answers::Matching,
+            unsolicited: super::Unsolicited::Ignored,
             token: super::TokenKind::Timestamp,
             write_stall,
             stall_after: STALL_AFTER_MAX.min(period),

@@ -7,7 +7,7 @@ mod application;
 mod config;
 mod transport;
 
-pub use application::{Application, Ask, Cadence, Counts, Death, Listen, ListenFor, Matching, Start, Timing, TokenKind};
+pub use application::{Application, Ask, Cadence, Counts, Death, Listen, ListenFor, Matching, Start, Timing, TokenKind, Unsolicited};
 pub use config::{Plan, PolicyConfig};
 pub use transport::{Answers, Evidence, Profile, Transport};
 

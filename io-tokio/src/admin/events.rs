@@ -16,6 +16,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::MissedTickBehavior;
 
 use super::api::{MissedEvent, VERSION};
+use super::guard::Denied;
 use super::routes::{self, Problem};
 use super::state::State;
 
@@ -68,7 +69,7 @@ impl Drop for Stream {
 /// `GET /api/events`.
 pub(super) async fn stream(Extract(state): Extract<Arc<State>>) -> Result<Response, Problem> {
     let Ok(permit) = state.streams.try_acquire() else {
-        return Err(Problem::TooMany { what: "event streams", limit: state.limits.streams_max });
+        return Err(state.denied(Denied::Streams));
     };
     permit.forget();
     let (first, verdicts) = state.news.listen();

@@ -1,6 +1,7 @@
 //! Who may ask for what.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::header::{AUTHORIZATION, HOST, ORIGIN};
 use hyper::http::request::Parts;
@@ -51,6 +52,41 @@ pub(super) enum Denied {
     Token,
     /// A change that a form of another site could have sent: 403.
     Form,
+    /// As many connections as there may be: 503.
+    Connections,
+    /// As many event streams as there may be: 503.
+    Streams,
+}
+
+impl Denied {
+    /// Every reason, in the order of their definition.
+    const ALL: [Denied; 6] = [Denied::Host, Denied::Origin, Denied::Token, Denied::Form, Denied::Connections, Denied::Streams];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Denied::Host => "host",
+            Denied::Origin => "origin",
+            Denied::Token => "token",
+            Denied::Form => "form",
+            Denied::Connections => "connections",
+            Denied::Streams => "streams",
+        }
+    }
+}
+
+/// How often each reason was given.
+#[derive(Debug, Default)]
+pub(super) struct DeniedCounts([AtomicU64; Denied::ALL.len()]);
+
+impl DeniedCounts {
+    pub(super) fn add(&self, reason: Denied) {
+        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Each reason by its name.
+    pub(super) fn all(&self) -> [(&'static str, u64); Denied::ALL.len()] {
+        Denied::ALL.map(|reason| (reason.name(), self.0[reason as usize].load(Ordering::Relaxed)))
+    }
 }
 
 impl Guard {

@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
 use super::config::AdminLimits;
-use super::routes::{self, Problem};
+use super::guard::Denied;
+use super::routes;
 use super::state::State;
 
 /// The connections that may wait in the kernel.
@@ -58,11 +59,12 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
                 let _place = place;
                 connection(stream, limits, service).await;
             });
-        } else if let Ok(place) = Arc::clone(&told).try_acquire_owned() {
-            let limits = state.limits;
+            continue;
+        }
+        let (problem, limits) = (state.denied(Denied::Connections), state.limits);
+        if let Ok(place) = Arc::clone(&told).try_acquire_owned() {
             connections.spawn(async move {
                 let _place = place;
-                let problem = Problem::TooMany { what: "connections to the admin address", limit: limits.connections_max };
                 connection(stream, limits, service_fn(move |_| std::future::ready(Ok::<_, Infallible>(problem.last_answer())))).await;
             });
         }

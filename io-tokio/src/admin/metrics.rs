@@ -66,6 +66,7 @@ struct Scrape {
     bytes: [(&'static str, u64); 2],
     messages: [(&'static str, u64); 2],
     refused: [(&'static str, u64); Refusal::ALL.len()],
+    admin_refused: [(&'static str, u64); 6],
     answers: Answers,
     figures: Figures,
     process: Option<Reading>,
@@ -81,6 +82,7 @@ impl Scrape {
             bytes: [("in", count(|stats| &stats.bytes_in)), ("out", count(|stats| &stats.bytes_out))],
             messages: [("in", count(|stats| &stats.messages_in)), ("out", count(|stats| &stats.messages_out))],
             refused: Refusal::ALL.map(|reason| (reason.name(), figures::refused(state, reason))),
+            admin_refused: state.refused.all(),
             answers: figures::answers(&figures),
             process: process::read(),
             figures,
@@ -110,7 +112,8 @@ impl Scrape {
             ([("verdict", verdict), ("code", code)], closes.count)
         });
         to.counters("wsbeat_closes", "Connections that ended, by verdict and close code (1005 empty, 1006 none)", closes)?;
-        to.counters("wsbeat_refused", "Connections refused before the upgrade", by("reason", self.refused))
+        to.counters("wsbeat_refused", "Connections refused before the upgrade", by("reason", self.refused))?;
+        to.counters("wsbeat_admin_refused", "Requests and connections that the admin address refused", by("reason", self.admin_refused))
     }
 }
 

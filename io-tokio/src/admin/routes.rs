@@ -69,7 +69,7 @@ async fn guard(Extract(state): Shared, request: Request, next: Next) -> Response
     let (parts, body) = request.into_parts();
     let mut response = match state.guard.check(access, &parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(denied) => Problem::Denied(denied).into_response(),
+        Err(denied) => state.denied(denied).into_response(),
     };
     response.headers_mut().extend(HEADERS);
     response
@@ -187,16 +187,13 @@ impl<T: Serialize> IntoResponse for Json<T> {
 /// Why a request is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    Denied(Denied),
+    /// Why, and the limit where it is one of number.
+    Denied(Denied, u32),
     Bad(String),
     NotFound(String),
     Method,
     Slow,
     TooLarge {
-        limit: u32,
-    },
-    TooMany {
-        what: &'static str,
         limit: u32,
     },
     /// A driver does not answer.
@@ -208,31 +205,33 @@ pub(super) enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Problem::Denied(Denied::Token) => StatusCode::UNAUTHORIZED,
-            Problem::Denied(Denied::Host | Denied::Origin | Denied::Form) => StatusCode::FORBIDDEN,
+            Problem::Denied(Denied::Token, _) => StatusCode::UNAUTHORIZED,
+            Problem::Denied(Denied::Host | Denied::Origin | Denied::Form, _) => StatusCode::FORBIDDEN,
+            Problem::Denied(Denied::Connections | Denied::Streams, _) => StatusCode::SERVICE_UNAVAILABLE,
             Problem::Bad(_) => StatusCode::BAD_REQUEST,
             Problem::NotFound(_) => StatusCode::NOT_FOUND,
             Problem::Method => StatusCode::METHOD_NOT_ALLOWED,
             Problem::Slow => StatusCode::REQUEST_TIMEOUT,
             Problem::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Problem::TooMany { .. } | Problem::Driver | Problem::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::Driver | Problem::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn words(self) -> String {
         match self {
-            Problem::Denied(Denied::Host) => {
+            Problem::Denied(Denied::Host, _) => {
                 "ask for this server by its IP address, localhost, or a name in admin_host (Host, DNS rebinding)".into()
             }
-            Problem::Denied(Denied::Origin) => "pages of other sites may not ask (Origin)".into(),
-            Problem::Denied(Denied::Token) => "the token is wanted: Authorization: Bearer …".into(),
-            Problem::Denied(Denied::Form) => "what changes something wants the header X-Wsbeat: 1".into(),
+            Problem::Denied(Denied::Origin, _) => "pages of other sites may not ask (Origin)".into(),
+            Problem::Denied(Denied::Token, _) => "the token is wanted: Authorization: Bearer …".into(),
+            Problem::Denied(Denied::Form, _) => "what changes something wants the header X-Wsbeat: 1".into(),
             Problem::Bad(words) | Problem::NotFound(words) => words,
             Problem::Method => "not by this method".into(),
             Problem::Slow => "the body did not come in time".into(),
             Problem::TooLarge { limit } => format!("a body of more than {limit} bytes, or one that broke off"),
-            Problem::TooMany { what, limit } => format!("{limit} {what} already: no more at once"),
+            Problem::Denied(Denied::Connections, limit) => format!("{limit} connections to the admin address already: no more at once"),
+            Problem::Denied(Denied::Streams, limit) => format!("{limit} event streams already: no more at once"),
             Problem::Driver => "a driver of the server does not answer".into(),
             Problem::Draining => "draining".into(),
             Problem::Internal => "this answer could not be written".into(),

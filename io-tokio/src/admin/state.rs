@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 use super::api::ListenerInfo;
 use super::config::{AdminConfig, AdminLimits};
 use super::feed::News;
-use super::guard::Guard;
+use super::guard::{Denied, DeniedCounts, Guard};
+use super::routes::Problem;
 use super::snapshot::Snapshots;
 use crate::server::Handle;
 
@@ -47,6 +48,7 @@ impl Listener {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) guard: Guard,
+    pub(super) refused: DeniedCounts,
     pub(super) limits: AdminLimits,
     pub(super) listeners: Vec<Listener>,
     pub(super) news: News,
@@ -64,12 +66,24 @@ impl State {
             limits: config.limits,
             streams: Semaphore::new(config.limits.streams_max as usize),
             guard: Guard::new(config.token, config.hosts),
+            refused: DeniedCounts::default(),
             listeners,
             news: News::default(),
             snapshots: Snapshots::default(),
             started_ms: wall_ms(),
             alive: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Counts a refusal and gives its answer.
+    pub(super) fn denied(&self, reason: Denied) -> Problem {
+        self.refused.add(reason);
+        let limit = match reason {
+            Denied::Connections => self.limits.connections_max,
+            Denied::Streams => self.limits.streams_max,
+            Denied::Host | Denied::Origin | Denied::Token | Denied::Form => 0,
+        };
+        Problem::Denied(reason, limit)
     }
 
     pub(super) fn is_draining(&self) -> bool {

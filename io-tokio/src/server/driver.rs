@@ -14,7 +14,7 @@ use wsbeat_core::time::Instant;
 
 use super::accept::{Acceptor, Share};
 use super::clock::Clock;
-use super::config::ServerConfig;
+use super::config::{ServerConfig, ServerLimits};
 use super::draining::Drain;
 use super::error::BindError;
 use super::handle::Handle;
@@ -22,7 +22,7 @@ use super::handler::Handler;
 use super::linger::Linger;
 use super::look::List;
 use super::origin::Origins;
-use super::shared::{Command, Shared};
+use super::shared::{Command, Settings, Shared};
 use super::tls::TlsConfig;
 use super::turn::{LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::workers::Workers;
@@ -141,6 +141,22 @@ impl<H: Handler> Driver<H> {
     /// Records from now on, which is the beginning.
     pub(super) fn record(&mut self, tape: Tape) {
         self.world.pending.tape = Some(tape);
+    }
+
+    /// Other settings from now on. Contexts that are in the middle of a message keep theirs until it is whole.
+    pub(super) fn reconfigure(&mut self, settings: Settings) {
+        let Settings { limits, origins, dialect, drain } = settings;
+        let ServerLimits { connections_max, backlog, commands_max, .. } = self.world.limits;
+        self.world.limits = ServerLimits { connections_max, backlog, commands_max, ..limits };
+        self.linger.set_discard_bytes_max(limits.discard_bytes_max);
+        self.spare = None;
+        self.origins = origins;
+        self.drain_time = drain;
+        if let (Some(own), Some(dialect)) = (&mut self.world.dialect, dialect) {
+            if own.id() == dialect.id() {
+                *own = dialect;
+            }
+        }
     }
 
     /// Turn after turn; between them it waits for a socket, a deadline or a command, whichever comes first.

@@ -76,6 +76,17 @@ pub enum HandleError {
     Stopped,
 }
 
+/// Why a server was not given other settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconfigureError {
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Setting(#[from] BindError),
+    /// It was not taken.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+}
+
 /// A ping's payload longer than a control frame can hold (RFC 6455 §5.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a ping of {bytes} bytes: at most 125")]

@@ -8,11 +8,12 @@ use wsbeat_core::event::ConnId;
 use wsbeat_core::policy::Policy;
 use wsbeat_core::stats::Stats;
 
+use super::config::ServerConfig;
 use super::control::{CloseReason, PingPayload};
-use super::error::HandleError;
+use super::error::{HandleError, ReconfigureError};
 use super::figures::Figures;
 use super::frame;
-use super::shared::Command;
+use super::shared::{Command, Settings};
 use super::stats::ServerStats;
 use super::tls::TlsConfig;
 use super::workers::{Stop, Workers};
@@ -78,6 +79,28 @@ impl Handle {
     /// The queue is full, or the server has ended.
     pub fn set_tls(&self, tls: TlsConfig) -> Result<(), HandleError> {
         self.workers.ask_all(|| Command::Tls(tls.clone()))
+    }
+
+    /// Takes from `config` what may change while the server runs; open connections come under it too.
+    ///
+    /// This is the origins, the drain time, the limits but for `connections_max`, `backlog` and `commands_max`, and, where the
+    /// dialect has the same id, what it says of itself to those that connect. Nothing else is looked at: the policy has
+    /// [`set_policy`](Handle::set_policy), the certificate [`set_tls`](Handle::set_tls). A message that is under way keeps the
+    /// limit under which it began.
+    ///
+    /// # Errors
+    /// A setting that cannot be, the queue is full, or the server has ended.
+    pub fn reconfigure(&self, config: &ServerConfig) -> Result<(), ReconfigureError> {
+        config.check()?;
+        let settings = Settings {
+            limits: config.limits,
+            origins: Arc::new(config.origins.clone()),
+            dialect: config.dialect.clone().map(Arc::new),
+            drain: config.drain,
+        };
+        self.workers.ask_all(|| Command::Settings(Box::new(settings.clone())))?;
+        self.workers.set_per_ip_max(config.limits.per_ip_max);
+        Ok(())
     }
 
     /// What the core counted, how connections ended, and how late the driver's timer was.

@@ -72,7 +72,7 @@ use wsbeat_core::trace::{Header, Ticks};
 
 pub use config::{Numbering, ServerConfig, ServerLimits};
 pub use control::{CloseReason, PingPayload};
-pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, SendError};
+pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, ReconfigureError, SendError};
 pub use escape::Escaped;
 pub use figures::{Closes, Figures};
 pub use handle::Handle;

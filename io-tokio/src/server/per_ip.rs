@@ -2,18 +2,24 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many connections each address has at all workers; an IPv6 address counts by its /64, loopback not at all.
 #[derive(Debug)]
 pub(super) struct PerIp {
     counts: Mutex<HashMap<u64, u32>>,
-    max: u32,
+    max: AtomicU32,
 }
 
 impl PerIp {
     pub(super) fn new(max: u32) -> Self {
-        PerIp { counts: Mutex::default(), max }
+        PerIp { counts: Mutex::default(), max: AtomicU32::new(max) }
+    }
+
+    /// Another limit from now on.
+    pub(super) fn set_max(&self, max: u32) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     /// One more from `ip`. False, and not counted, where it has as many as it may have.
@@ -22,7 +28,7 @@ impl PerIp {
         let Some(key) = key(ip) else { return true };
         let mut counts = self.counts();
         let count = counts.entry(key).or_default();
-        if *count >= self.max {
+        if *count >= self.max.load(Ordering::Relaxed) {
             return false;
         }
         *count += 1;
@@ -83,5 +89,18 @@ mod tests {
             per_ip.leave(ip);
         }
         assert!(per_ip.counts().is_empty());
+    }
+
+    #[test]
+    fn another_limit_holds_from_now_on_and_sends_nobody_away() {
+        let (per_ip, ip) = (PerIp::new(1), "192.0.2.1".parse().unwrap());
+        assert!(per_ip.enter(ip) && !per_ip.enter(ip));
+        per_ip.set_max(2);
+        assert!(per_ip.enter(ip) && !per_ip.enter(ip));
+        per_ip.set_max(1);
+        per_ip.leave(ip);
+        assert!(!per_ip.enter(ip));
+        per_ip.leave(ip);
+        assert!(per_ip.enter(ip));
     }
 }

@@ -2,17 +2,21 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mio::Waker;
 use tokio::sync::oneshot;
+use wsbeat_core::dialect::Dialect;
 use wsbeat_core::event::ConnId;
 use wsbeat_core::policy::Policy;
 
+use super::config::ServerLimits;
 use super::control::{CloseReason, PingPayload};
 use super::figures::Figures;
 use super::look::Look;
+use super::origin::Origins;
 use super::stats::ServerStats;
 use super::tls::TlsConfig;
 
@@ -27,8 +31,18 @@ pub(super) enum Command {
     Close(ConnId, CloseReason),
     Policy(Box<Policy>),
     Tls(TlsConfig),
+    Settings(Box<Settings>),
     Figures(oneshot::Sender<Box<Figures>>),
     Look(Look),
+}
+
+/// What may change while a server runs.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) limits: ServerLimits,
+    pub(super) origins: Arc<Origins>,
+    pub(super) dialect: Option<Arc<Dialect>>,
+    pub(super) drain: Duration,
 }
 
 /// The bytes of other workers' broadcasts that may wait here. Over it a broadcast leaves this worker out: without a bound

@@ -312,6 +312,7 @@ impl<H: Handler> Driver<H> {
             }
             Command::Policy(policy) => self.world.set_policy(*policy),
             Command::Tls(tls) => self.tls = Some(tls),
+            Command::Settings(settings) => self.reconfigure(*settings),
             // Whoever asked may have gone.
             Command::Figures(asker) => drop(asker.send(Box::new(self.world.counted.figures(self.world.hub.stats())))),
             Command::Look(look) => self.look(look),

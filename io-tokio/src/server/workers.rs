@@ -106,6 +106,11 @@ impl Workers {
         Ok(())
     }
 
+    /// Another limit for each address. Who is there stays.
+    pub(super) fn set_per_ip_max(&self, max: u32) {
+        self.per_ip.set_max(max);
+    }
+
     /// Gives a place back.
     pub(super) fn leave(&self, ip: IpAddr) {
         self.connections.fetch_sub(1, Ordering::Relaxed);

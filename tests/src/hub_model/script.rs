@@ -5,6 +5,7 @@ use wsbeat_core::connection::Phase;
 use wsbeat_core::event::{Fault, Input, Payload, Token};
 use wsbeat_core::policy::{
     Answers, Application, Ask, Cadence, Counts, Death, Listen, ListenFor, Matching, Policy, Profile, Start, Timing, TokenKind, Transport,
+    Unsolicited,
 };
 use wsbeat_core::time::Span;
 
@@ -56,6 +57,7 @@ fn beats(cadence: Cadence, timing: Timing, death: Death) -> Application {
             counts: Counts::Written,
             matching: Matching::Window(2),
             answers: Answers::Matching,
+            unsolicited: Unsolicited::Ignored,
             token: TokenKind::Timestamp,
             write_stall: period.times(2),
             stall_after: period,

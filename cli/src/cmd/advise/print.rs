@@ -15,7 +15,6 @@ use crate::output::Out;
 pub(super) type Row<'a> = (&'a Candidate, &'a Trial, Result<(), String>);
 
 pub(super) fn advice(args: &AdviseArgs, network: &Network, reckoned: &Reckoned, rows: &[Row<'_>], out: &mut Out) -> Result<(), Failure> {
-    out.text(|| reasons(args, network, reckoned))?;
     out.text(|| format!("\n{}", head()))?;
     for row in rows {
         out.line(|| line(row), || json(row))?;
@@ -26,7 +25,8 @@ pub(super) fn advice(args: &AdviseArgs, network: &Network, reckoned: &Reckoned, 
     Ok(())
 }
 
-fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
+/// What the arithmetic chose and why.
+pub(super) fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
     let text = duration_text;
     let loss = percent(args.loss);
     let proxies = match network.idle {
@@ -49,9 +49,9 @@ fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
     }
     said.push_str(&match r.interval {
         Some(interval) => format!(
-            "\ntimeout    {}: twice that, and at least a third of {}, for what no model knows\ninterval   {}: the rest of {}{}",
+            "\ntimeout    {}: {}\ninterval   {}: the rest of {}{}",
             text(r.timeout),
-            text(r.detect_within),
+            why_timeout(r),
             text(interval),
             text(r.detect_within),
             network.idle.map_or(String::new(), |idle| format!(", and at most half of {}", text(idle)))
@@ -63,6 +63,18 @@ fn reasons(args: &AdviseArgs, network: &Network, r: &Reckoned) -> String {
         text(r.beat)
     ));
     said
+}
+
+/// Which of its bounds set the timeout.
+fn why_timeout(r: &Reckoned) -> String {
+    let (twice, whole) = (r.answer * 2, duration_text(r.detect_within));
+    if twice <= r.detect_within / 3 {
+        format!("a third of {whole}, for what no model knows: pauses, roaming, sleep")
+    } else if twice <= r.detect_within / 2 {
+        "twice that, for what no model knows".into()
+    } else {
+        format!("that, or half of {whole}: twice that would leave too little for the interval")
+    }
 }
 
 const WIDTHS: [usize; 7] = [24, 8, 8, 8, 12, 8, 0];

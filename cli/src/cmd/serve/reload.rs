@@ -1,22 +1,40 @@
 //! A new configuration for servers that run: what can change does, what cannot is named, and a bad one changes nothing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use wsbeat_core::policy::{Policy, PolicyConfig};
 
 use super::admin;
 use super::limit::Limit;
 use super::running::Listener;
-use crate::config::{ListenerConfig, ServeConfig};
+use crate::config::{self, ListenerConfig, ServeConfig};
 use crate::exit::Failure;
 use crate::json::Object;
 use crate::logging::{Level, Logger};
 
 /// The keys beside those of the policy that change while a listener runs.
-const LIVE: [&str; 2] = ["on_message", "log_lines_per_s"];
+const LIVE: [&str; 12] = [
+    "on_message",
+    "log_lines_per_s",
+    "origin",
+    "drain",
+    "max_per_ip",
+    "max_message",
+    "write_limit",
+    "message_timeout",
+    "max_frames",
+    "max_head",
+    "max_headers",
+    "discard_limit",
+];
 
 /// The files of TLS: read again each time, and new connections get what they hold. TLS itself does not come or go.
 const TLS: [&str; 2] = ["tls_cert", "tls_key"];
+
+/// How long the drivers may take before it goes on without them.
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 
 /// What a new configuration means for one listener.
 struct Change {
@@ -28,16 +46,18 @@ struct Change {
 }
 
 /// Puts `wished` into force as far as it can be. Open connections come under the new policy at once.
-pub(super) fn apply(wished: Result<ServeConfig, Failure>, listeners: &mut [Listener], limit: &Limit, log: &Logger) {
+pub(super) async fn apply(wished: Result<ServeConfig, Failure>, listeners: &mut [Listener], limit: &Limit, log: &Logger) {
     let planned = wished.and_then(|wished| Ok((plan(&wished, listeners)?, wished)));
     let (changes, wished) = match planned {
         Ok(planned) => planned,
         Err(failure) => return refuse(&failure, log),
     };
     limit.set(wished.log_lines_per_s);
-    for (listener, change) in listeners.iter_mut().zip(changes) {
+    for (place, (listener, change)) in listeners.iter_mut().zip(changes).enumerate() {
+        // What holds for the process is told once.
+        let tells = |key: &str| place == 0 || !config::is_of_process(key);
         match (change, wished.listeners.iter().find(|one| one.name == listener.config.name)) {
-            (Some(change), Some(new)) => adopt(listener, new, change, log),
+            (Some(change), Some(new)) => adopt(listener, new, change, tells, log).await,
             _ => later(log, &listener.config.name, "it is gone from the configuration and goes on as it was"),
         }
     }
@@ -64,10 +84,6 @@ impl Change {
             // The file that it stands in may have changed, and no key.
             later.insert("dialect");
         }
-        if said(old) != said(new) {
-            // What a server says of itself when a connection opens was made when it began.
-            later.insert("interval");
-        }
         Ok(Change { policy, live, later })
     }
 }
@@ -77,18 +93,19 @@ fn is_live(key: &str, old: &ListenerConfig, new: &ListenerConfig) -> bool {
     LIVE.contains(&key) || PolicyConfig::KEYS.contains(&key) || (TLS.contains(&key) && both_have_tls)
 }
 
-/// What a listener's dialect says first on each connection.
-fn said(config: &ListenerConfig) -> Option<String> {
-    let dialect = config.server.dialect.as_ref()?;
-    dialect.hello(wsbeat_core::dialect::Role::Server).map(|hello| format!("{hello:?}"))
-}
-
-fn adopt(listener: &mut Listener, new: &ListenerConfig, change: Change, log: &Logger) {
+/// Does it, and says so once the drivers have done it.
+async fn adopt(listener: &mut Listener, new: &ListenerConfig, change: Change, tells: impl Fn(&str) -> bool, log: &Logger) {
     let name = &listener.config.name;
+    let mut server = new.server.clone();
+    if listener.config.dialect != new.dialect {
+        server.dialect.clone_from(&listener.config.server.dialect);
+    }
+    if let Err(error) = listener.handle.reconfigure(&server) {
+        return stays(log, name, "what was set before stays", &error);
+    }
     if change.policy != listener.config.policy {
         if let Err(error) = listener.handle.set_policy(change.policy.clone()) {
-            let message = format!("listener {name}: the old policy stays in force: {error}");
-            return log.log(Level::Error, &message, || Object::default().with("listener", name));
+            return stays(log, name, "the old policy stays", &error);
         }
         if listener.config.record.is_some() {
             log.log(Level::Warn, "the recording ends here: a trace cannot say that the policy changed", || {
@@ -98,27 +115,34 @@ fn adopt(listener: &mut Listener, new: &ListenerConfig, change: Change, log: &Lo
     }
     if let (Some(_), Some(tls)) = (&listener.config.server.tls, &new.server.tls) {
         if let Err(error) = listener.handle.set_tls(tls.clone()) {
-            let message = format!("listener {name}: the old certificate stays in force: {error}");
-            return log.log(Level::Error, &message, || Object::default().with("listener", name));
+            return stays(log, name, "the old certificate stays", &error);
         }
-    }
-    if !change.live.is_empty() {
-        let keys = change.live.join(", ");
-        log.log(Level::Info, &format!("listener {name}: in force from now on: {keys}"), || {
-            Object::default().with("event", "reloaded").with("listener", name).with("keys", &change.live)
-        });
-    }
-    for key in &change.later {
-        log.log(Level::Warn, &format!("listener {name}: {key} needs a restart: the old value stays in force"), || {
-            Object::default().with("event", "needs-restart").with("listener", name).with("key", key)
-        });
     }
     let config = &mut listener.config;
     config.policy = change.policy;
     config.on_message = new.on_message;
+    config.server.dialect = server.dialect;
     config.settings.take(&change.live, &new.settings);
     listener.live.set(config);
     listener.shown.set_info(admin::info(config, listener.shown.info().urls));
+    // Commands are done in order: when this one is answered, those before it are done. One that does not turn is told of by the watchdog.
+    let _ = timeout(SETTLE_MAX, listener.handle.figures()).await;
+    let name = &listener.config.name;
+    let live: Vec<&str> = change.live.into_iter().filter(|key| tells(key)).collect();
+    if !live.is_empty() {
+        log.log(Level::Info, &format!("listener {name}: in force from now on: {}", live.join(", ")), || {
+            Object::default().with("event", "reloaded").with("listener", name).with("keys", &live)
+        });
+    }
+    for key in change.later.iter().filter(|key| tells(key)) {
+        log.log(Level::Warn, &format!("listener {name}: {key} needs a restart: the old value stays in force"), || {
+            Object::default().with("event", "needs-restart").with("listener", name).with("key", key)
+        });
+    }
+}
+
+fn stays(log: &Logger, name: &str, what: &str, error: &dyn std::fmt::Display) {
+    log.log(Level::Error, &format!("listener {name}: {what} in force: {error}"), || Object::default().with("listener", name));
 }
 
 fn later(log: &Logger, name: &str, what: &str) {

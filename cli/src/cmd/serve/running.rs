@@ -112,9 +112,13 @@ impl Running {
     }
 
     /// Puts another configuration into force, as far as it can be.
-    pub(super) fn reload(&mut self, wished: impl FnOnce() -> Result<ServeConfig, Failure>) {
+    pub(super) async fn reload(&mut self, wished: impl FnOnce() -> Result<ServeConfig, Failure>) {
+        if self.asked > 0 {
+            // What ends needs no other settings.
+            return;
+        }
         supervisor::reloading(&self.log);
-        reload::apply(wished(), &mut self.listeners, &self.limit, &self.log);
+        reload::apply(wished(), &mut self.listeners, &self.limit, &self.log).await;
         supervisor::ready(&self.log);
     }
 

@@ -64,3 +64,60 @@ fn tell(state: &[NotifyState<'_>], log: &Logger) {
 fn cannot(error: &std::io::Error, log: &Logger) {
     log.log(Level::Warn, &format!("the supervisor cannot be told: {error}"), Object::default);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use wsbeat_core::dialect::Message;
+    use wsbeat_tokio::server::{Context, Handler, Server, ServerConfig};
+
+    use super::*;
+
+    /// Holds its driver up, from the first message until it is let go.
+    struct Stuck(Receiver<()>);
+
+    impl Handler for Stuck {
+        fn message(&mut self, _: &mut Context<'_>, _: Message<'_>) {
+            let _ = self.0.recv();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_watchdog_is_not_fed_while_one_driver_of_several_hangs() {
+        const WITHIN: Duration = Duration::from_millis(300);
+        let (let_go, held) = channel();
+        let config = || ServerConfig { listen: vec!["127.0.0.1:0".parse().unwrap()], ..ServerConfig::default() };
+        let stuck = Server::bind(config(), Stuck(held)).await.unwrap();
+        let turning = Server::bind(config(), Stuck(channel().1)).await.unwrap();
+        let (address, handles) = (stuck.local_addrs()[0], vec![turning.handle(), stuck.handle()]);
+        tokio::spawn(stuck.run());
+        tokio::spawn(turning.run());
+        assert!(all_turn(&handles, WITHIN).await);
+
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        assert!(stream.read(&mut [0; 1_024]).unwrap() > 0);
+        // A text of one letter, masked with zeros.
+        stream.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'a']).unwrap();
+        let mut fed = true;
+        for _ in 0..20 {
+            fed = all_turn(&handles, WITHIN).await;
+            if !fed {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(!fed, "a driver that hangs feeds nothing");
+        drop(let_go);
+        assert!(all_turn(&handles, Duration::from_secs(20)).await, "and is fed again when it turns");
+        handles.iter().for_each(Handle::shutdown);
+    }
+}

@@ -3,7 +3,7 @@
 use super::{Step, Watched};
 use crate::connection::Phase;
 use crate::event::{Fault, Input, Plane, Verdict, VerdictKind};
-use crate::policy::{Application, Counts, ListenFor, Policy, Profile, STALL_AFTER_MAX, Transport};
+use crate::policy::{Application, Counts, ListenFor, Policy, Profile, STALL_AFTER_MAX, Transport, Unsolicited};
 use crate::time::{Instant, Span};
 
 /// The shortest close handshake (SPEC §4.1).
@@ -127,7 +127,10 @@ pub(super) fn wrong_close(policy: &Policy, watched: &Watched, verdict: &Verdict,
             step.input == Some(Input::Fault(Fault::Malformed)) && watched.malformed > u32::from(policy.limits.malformed_max)
         }
         VerdictKind::TooBig => step.input == Some(Input::Fault(Fault::TooBig)),
-        VerdictKind::Protocol => matches!(step.input, Some(Input::Fault(Fault::Protocol | Fault::Utf8))),
+        VerdictKind::Protocol => match step.input {
+            Some(Input::Answer(_)) => policy.application.and_then(|app| app.ask).is_some_and(|ask| ask.unsolicited == Unsolicited::Refused),
+            input => matches!(input, Some(Input::Fault(Fault::Protocol | Fault::Utf8))),
+        },
         VerdictKind::Assembly => step.input == Some(Input::Fault(Fault::Assembly)),
         VerdictKind::Handler => step.input == Some(Input::Fault(Fault::Handler)),
         VerdictKind::Lifetime => policy.limits.max_lifetime.is_some(),

@@ -1,4 +1,4 @@
-/** Drawings: a line over time, and a histogram. Each is a figure with a text alternative, read by mouse and by arrow keys. */
+/** Drawings: a line over time, and a histogram. Each has a text alternative, read by mouse and by arrow keys. */
 
 import { h, s, setText } from "./dom.js";
 import { age, count, micros } from "./format.js";
@@ -21,8 +21,8 @@ class Chart {
     [this.name, this.height] = [name, height];
     this.svg = s("svg", { "aria-hidden": "true", height });
     this.marker = s("g", { class: "marker" });
-    this.reading = h("figcaption", { class: "reading" });
-    this.figure = h("figure", { class: "chart", tabindex: "0", role: "group" }, this.svg, this.reading);
+    this.reading = h("p", { class: "reading" });
+    this.figure = h("div", { class: "chart", tabindex: "0", role: "group" }, this.svg, this.reading);
     place.append(this.figure);
     new ResizeObserver(() => this.draw()).observe(this.figure);
     this.figure.addEventListener("pointermove", (event) => this.mark(this.near(event.clientX - this.svg.getBoundingClientRect().left)));
