@@ -94,6 +94,15 @@ fn every_link_within_the_project_leads_somewhere() {
     assert!(count > 30, "{count} links");
 }
 
+#[test]
+fn every_page_of_the_documentation_is_in_its_index() {
+    let index = fs::read_to_string(root().join("docs/README.md")).unwrap();
+    for entry in fs::read_dir(root().join("docs")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(!name.ends_with(".md") || name == "README.md" || index.contains(&format!("]({name})")), "docs/README.md lacks {name}");
+    }
+}
+
 /// The words of a command line, as a shell has them: quotes hold words together, a comment ends the line.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);

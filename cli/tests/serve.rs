@@ -112,7 +112,7 @@ fn q_hides_verdicts() {
 }
 
 #[test]
-fn sigterm_closes_every_client_with_1001_and_exits_with_0() {
+fn threat_23_sigterm_closes_every_client_with_1001_and_exits_with_0() {
     let serve = Serve::start(&[]);
     let mut clients = [serve.client(), serve.client()];
     let reading = std::thread::spawn(move || clients.each_mut().map(|client| close_code(&read_all(client))));
@@ -122,7 +122,7 @@ fn sigterm_closes_every_client_with_1001_and_exits_with_0() {
 }
 
 #[test]
-fn a_second_signal_ends_it_now() {
+fn threat_23_a_second_signal_ends_it_now() {
     let mut serve = Serve::start(&["--drain", "60s", "--close-timeout", "60s"]);
     let _silent = [serve.client(), serve.client(), serve.client()];
     serve.running.signal("INT");

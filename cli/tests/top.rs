@@ -137,11 +137,16 @@ mod in_a_terminal {
             assert!(Command::new("tmux").args(["-L", &self.0, "send-keys"]).args(keys).status().unwrap().success());
         }
 
+        /// What is on the screen; with `-e` in `options` its attributes too.
+        fn screen(&self, options: &[&str]) -> String {
+            let output = Command::new("tmux").args(["-L", &self.0, "capture-pane", "-p"]).args(options).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        }
+
         fn wait_for(&self, word: &str) -> String {
             let deadline = Instant::now() + PATIENCE;
             loop {
-                let output = Command::new("tmux").args(["-L", &self.0, "capture-pane", "-p"]).output().unwrap();
-                let screen = String::from_utf8(output.stdout).unwrap();
+                let screen = self.screen(&[]);
                 if screen.contains(word) {
                     return screen;
                 }
@@ -183,6 +188,26 @@ mod in_a_terminal {
         tmux.wait_for("trying again");
         tmux.keys(&["q"]);
         tmux.wait_for("left with 0");
+    }
+
+    #[test]
+    fn colours_are_there_unless_they_are_unwanted() {
+        let server = Watched::start("interval = \"100ms\"\nmisses = 200\n");
+        let _open = client_of(&server.url);
+        for (name, before, after, coloured) in [
+            ("plain", "NO_COLOR=1", "", false),
+            ("never", "env -u NO_COLOR", "--color never", false),
+            ("colour", "env -u NO_COLOR", "", true),
+        ] {
+            let command = format!("{before} {} top {} --interval 200ms {after}", env!("CARGO_BIN_EXE_wsbeat"), server.admin);
+            let Some(tmux) = Tmux::start(name, (120, 30), &command) else { return };
+            tmux.wait_for("1 of 1 connections");
+            // By then the connection has left two unanswered, and its line stands out.
+            std::thread::sleep(Duration::from_millis(1_000));
+            let attributes = tmux.screen(&["-e"]);
+            let has_colour = attributes.split("\u{1b}[").skip(1).any(|part| part.starts_with("38;") || part.starts_with("32m"));
+            assert_eq!(has_colour, coloured, "{name}: {attributes:?}");
+        }
     }
 
     #[test]

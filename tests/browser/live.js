@@ -18,7 +18,15 @@ const numbers = async (page) => (await page.locator('#rows button').allInnerText
 
 module.exports = {
   async live_shows_what_the_api_says(stage) {
-    const server = await stage.serve(...ADMIN, '--interval', '500ms', '--ping-interval', '1s', '--ping-timeout', '5s');
+    const server = await stage.serve(
+      ...ADMIN,
+      '--interval',
+      '500ms',
+      '--ping-interval',
+      '1s',
+      '--ping-timeout',
+      '5s',
+    );
     for (let i = 0; i < 3; i += 1) await stage.connect(server.url);
     const page = await stage.page(`${server.admin}/`);
     await shows(page, '#link-text', /^Live$/);
@@ -26,10 +34,19 @@ module.exports = {
     // At some moment the page and the API say the same.
     await until('the page says what the summary says', async () => {
       const before = await api(server, 'summary');
-      const shown = await page.evaluate(() => ['connections', 'connections-more', 'beats-more', 'closed-more'].map((id) => document.getElementById(`tile-${id}`).innerText));
+      const shown = await page.evaluate(() =>
+        ['connections', 'connections-more', 'beats-more', 'closed-more'].map(
+          (id) => document.getElementById(`tile-${id}`).innerText,
+        ),
+      );
       const matched = before.answers.transport.matched + before.answers.application.matched;
       const sent = before.pings_sent.transport + before.pings_sent.application;
-      const said = [whole(before.connections), `${whole(before.opened)} since the start`, `${whole(sent)} sent, ${whole(matched)} answered`, 'in the last minute, 0 in all'];
+      const said = [
+        whole(before.connections),
+        `${whole(before.opened)} since the start`,
+        `${whole(sent)} sent, ${whole(matched)} answered`,
+        'in the last minute, 0 in all',
+      ];
       return JSON.stringify(shown) === JSON.stringify(said);
     });
     await page.waitForTimeout(6_000);
@@ -42,20 +59,34 @@ module.exports = {
       return label.includes(`${whole(now.application.count)} round trips`);
     });
     await page.locator('#rtt-plane').selectOption('transport');
-    assert.match(await page.locator('#chart-rtt .chart').getAttribute('aria-label'), /^Round trips: \d+ round trips: p50 .*s, p90 .*s, p99 .*s$/);
+    assert.match(
+      await page.locator('#chart-rtt .chart').getAttribute('aria-label'),
+      /^Round trips: \d+ round trips: p50 .*s, p90 .*s, p99 .*s$/,
+    );
     await shows(page, '#tile-beats', /^(8|9|10)(\.\d)?\/s$/);
     await shows(page, '#tile-misses', /^0\/s$/);
     await shows(page, '#chart-lag .reading', /^now .*s, least .*s, most .*s$/);
 
     const list = await api(server, 'connections');
-    assert.deepEqual(await numbers(page), list.connections.map((c) => c.id));
+    assert.deepEqual(
+      await numbers(page),
+      list.connections.map((c) => c.id),
+    );
     for (const [i, c] of list.connections.entries()) {
       const cells = await rows(page).nth(i).locator('td').allInnerTexts();
       assert.deepEqual([cells[0], cells[1], cells[3]], [c.peer, c.listener, c.phase]);
     }
     const [listener] = (await api(server, 'summary')).listeners;
     const cells = await page.locator('#listeners tbody tr').first().locator('th, td').allInnerTexts();
-    assert.deepEqual(cells, [listener.name, listener.urls.join(' '), listener.dialect, '0.5 s', 'strict', '1.0 s', '1 worker']);
+    assert.deepEqual(cells, [
+      listener.name,
+      listener.urls.join(' '),
+      listener.dialect,
+      '0.5 s',
+      'strict',
+      '1.0 s',
+      '1 worker',
+    ]);
   },
 
   async live_tells_the_verdict_on_a_mute_client(stage) {
@@ -66,7 +97,9 @@ module.exports = {
     const mute = await stage.connect(server.url, '--no-pong');
     await shows(page, '#verdicts li', /peer-silent\s+code 4408\s+#2\s/);
     assert.equal(await mute.ended, 4);
-    const line = await until('the log has the line', () => server.errors.find((error) => error.includes('peer-silent')));
+    const line = await until('the log has the line', () =>
+      server.errors.find((error) => error.includes('peer-silent')),
+    );
     const explained = await page.locator('#verdicts .line').first().innerText();
     assert.ok(line.endsWith(explained), `the log says "${line}", the page "${explained}"`);
     await shows(page, '#closes', /peer-silent\s+The deadline passed[^]*\s4408\s+1\s*$/);
@@ -74,7 +107,11 @@ module.exports = {
     await shows(page, '#tile-connections', /^1$/);
     await page.locator('#verdict-filter').selectOption('too-big');
     await shows(page, '#verdicts-empty', /^No too-big among the last 1\.$/);
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'no wider than a phone');
+    assert.equal(
+      await page.evaluate(() => document.documentElement.scrollWidth),
+      360,
+      'no wider than a phone',
+    );
     // A page that opens later has it too.
     const later = await stage.page(`${server.admin}/`);
     await shows(later, '#verdicts .line', new RegExp('peer-silent: 2 unanswered'));
@@ -90,11 +127,17 @@ module.exports = {
     const said = await api(server, 'connections/2');
     await shows(page, '#detail-body', new RegExp(`Peer\\s+${said.peer}`));
     await shows(page, '#detail-body', /This plane is off/);
-    await until('a strip of heartbeats grows', async () => (await page.locator('.strip li.answered').count()) >= 6);
+    await until(
+      'a strip of heartbeats grows',
+      async () => (await page.locator('.strip li.answered').count()) >= 6,
+    );
     await page.getByRole('button', { name: 'Close this connection…' }).click();
     await page.getByLabel('Code').fill('999');
     await page.getByRole('button', { name: 'Close it' }).click();
-    assert.ok(await page.locator('#close').evaluate((dialog) => dialog.open), 'a code that cannot be is not sent');
+    assert.ok(
+      await page.locator('#close').evaluate((dialog) => dialog.open),
+      'a code that cannot be is not sent',
+    );
     await page.getByLabel('Code').fill('4001');
     await page.getByLabel('Reason').fill('by hand');
     await page.getByRole('button', { name: 'Close it' }).click();
@@ -133,10 +176,19 @@ module.exports = {
     const page = await stage.page(`${server.admin}/`);
     await shows(page, '#tile-connections', /^1$/);
     stage.expect(/net::ERR_/);
-    const listens = ['--listen', server.url.replace('ws://', ''), '--admin', server.admin.replace('http://', '')];
+    const listens = [
+      '--listen',
+      server.url.replace('ws://', ''),
+      '--admin',
+      server.admin.replace('http://', ''),
+    ];
     server.kill('SIGKILL');
     await shows(page, '#link-text', /^Lost$/);
-    await shows(page, '#lost', /^The server is lost\. .* What is shown is [\d.]+ s old\. Trying again (in \d+ s|now)\./);
+    await shows(
+      page,
+      '#lost',
+      /^The server is lost\. .* What is shown is [\d.]+ s old\. Trying again (in \d+ s|now)\./,
+    );
     // A stopped process keeps its sockets and says nothing.
     server = await stage.serve(...listens, '--interval', '1s');
     await shows(page, '#link-text', /^Live$/);
@@ -165,7 +217,16 @@ module.exports = {
     await until('the table is there', async () => (await rows(page).count()) === 1);
     await page.reload();
     await shows(page, '#tile-connections', /^1$/);
-    assert.equal(await page.locator('#token').evaluate((dialog) => dialog.open), false, 'a reload does not ask again');
-    assert.equal(await page.evaluate(() => localStorage.length === 0 || !JSON.stringify(localStorage).includes('s3cret')), true);
+    assert.equal(
+      await page.locator('#token').evaluate((dialog) => dialog.open),
+      false,
+      'a reload does not ask again',
+    );
+    assert.equal(
+      await page.evaluate(
+        () => localStorage.length === 0 || !JSON.stringify(localStorage).includes('s3cret'),
+      ),
+      true,
+    );
   },
 };

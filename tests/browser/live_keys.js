@@ -21,7 +21,10 @@ module.exports = {
     await shows(page, '#help-title', /^Keyboard$/);
     const seen = new Set();
     for (let i = 0; i < 5; i += 1) {
-      assert.ok(await page.evaluate(() => document.getElementById('help').contains(document.activeElement)), 'the focus stays in the dialog');
+      assert.ok(
+        await page.evaluate(() => document.getElementById('help').contains(document.activeElement)),
+        'the focus stays in the dialog',
+      );
       seen.add(await focused(page));
       await page.keyboard.press('Tab');
     }
@@ -67,7 +70,9 @@ module.exports = {
     assert.equal(await page.locator('#drain').evaluate((dialog) => dialog.open), false);
 
     // A chart is read by the arrows.
-    await until('some seconds were seen', async () => /now 3/.test(await page.locator('#chart-connections .reading').innerText()));
+    await until('some seconds were seen', async () =>
+      /now 3/.test(await page.locator('#chart-connections .reading').innerText()),
+    );
     await page.locator('#chart-connections .chart').focus();
     await page.keyboard.press('ArrowLeft');
     await shows(page, '#chart-connections .reading', /^3, [\d.]+ s ago$/);
@@ -93,16 +98,36 @@ module.exports = {
       const at = await page.evaluate(() => {
         const element = document.activeElement;
         const style = getComputedStyle(element);
-        const name = element.getAttribute('aria-label') ?? element.labels?.[0]?.innerText ?? (document.getElementById(element.getAttribute('aria-labelledby'))?.innerText || element.innerText);
-        return { body: element === document.body, name: name?.trim(), visible: style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 1 };
+        const name =
+          element.getAttribute('aria-label') ??
+          element.labels?.[0]?.innerText ??
+          (document.getElementById(element.getAttribute('aria-labelledby'))?.innerText || element.innerText);
+        return {
+          body: element === document.body,
+          name: name?.trim(),
+          visible: style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 1,
+        };
       });
       if (at.body) break;
       assert.ok(at.name, `what has the focus has a name, number ${i}`);
       assert.ok(at.visible, `the focus on "${at.name}" is seen`);
       reached.push(at.name.replace(/\u00ad/g, ''));
     }
-    for (const name of ['Skip to the connections', 'Pause', 'Theme: auto', 'Keyboard shortcuts', 'Drain…', 'Peer', 'Unanswered', 'Connection 1', 'Table of listeners']) {
-      assert.ok(reached.some((one) => one.startsWith(name)), `"${name}" is reached by Tab: ${reached.join(', ')}`);
+    for (const name of [
+      'Skip to the connections',
+      'Pause',
+      'Theme: auto',
+      'Keyboard shortcuts',
+      'Drain…',
+      'Peer',
+      'Unanswered',
+      'Connection 1',
+      'Table of listeners',
+    ]) {
+      assert.ok(
+        reached.some((one) => one.startsWith(name)),
+        `"${name}" is reached by Tab: ${reached.join(', ')}`,
+      );
     }
   },
 
@@ -125,8 +150,15 @@ module.exports = {
     // The search finds numbers, peers and their ports: what it finds is the API's to say.
     await page.locator('#search').fill(String(second[7]));
     const found = await (await fetch(`${server.admin}/api/connections?limit=50&q=${second[7]}`)).json();
-    await shows(page, '#rows-status', new RegExp(`^1 to \\d+ of ${found.matched} that match, of 130 connections$`));
-    assert.deepEqual(await numbers(page), found.connections.map((c) => c.id));
+    await shows(
+      page,
+      '#rows-status',
+      new RegExp(`^1 to \\d+ of ${found.matched} that match, of 130 connections$`),
+    );
+    assert.deepEqual(
+      await numbers(page),
+      found.connections.map((c) => c.id),
+    );
     await page.locator('#search').fill('');
     await page.locator('#limit').selectOption('250');
     await shows(page, '#rows-status', /^1 to 130 of 130 connections$/);

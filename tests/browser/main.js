@@ -12,7 +12,10 @@ async function main() {
   try {
     await run(stage);
   } catch (error) {
-    for (const child of stage.processes) process.stderr.write(`${child.spawnargs.slice(1).join(' ')}\n${[...child.lines, ...child.errors].join('\n')}\n`);
+    for (const child of stage.processes)
+      process.stderr.write(
+        `${child.spawnargs.slice(1).join(' ')}\n${[...child.lines, ...child.errors].join('\n')}\n`,
+      );
     await stage.end().catch((also) => process.stderr.write(`${also.message}\n`));
     throw error;
   }

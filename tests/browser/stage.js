@@ -88,9 +88,17 @@ class Stage {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
-    page.on('console', (message) => this.console.push(`${message.type()}: ${message.text()} ${message.location().url}`));
+    page.on('console', (message) =>
+      this.console.push(`${message.type()}: ${message.text()} ${message.location().url}`),
+    );
     // Both pages are whole: nothing comes from elsewhere.
-    page.on('request', (request) => request.url().startsWith('data:') || new URL(request.url()).host === new URL(url).host || this.console.push(`outside: ${request.url()}`));
+    page.on(
+      'request',
+      (request) =>
+        request.url().startsWith('data:') ||
+        new URL(request.url()).host === new URL(url).host ||
+        this.console.push(`outside: ${request.url()}`),
+    );
     page.on('pageerror', (error) => this.console.push(`error: ${error.stack}`));
     await page.goto(url);
     return page;
@@ -100,7 +108,10 @@ class Stage {
   async sound(page) {
     await page.evaluate(axe.source);
     const { violations } = await page.evaluate(() => globalThis.axe.run(document));
-    assert.deepEqual(violations.map(({ id, help, nodes }) => [id, help, nodes.map((node) => node.html.slice(0, 200))]), []);
+    assert.deepEqual(
+      violations.map(({ id, help, nodes }) => [id, help, nodes.map((node) => node.html.slice(0, 200))]),
+      [],
+    );
   }
 
   /** The case breaks something on purpose: the browser may complain like this. */
@@ -132,7 +143,8 @@ async function until(what, holds) {
 /** Waits until an element has a text that matches. */
 async function shows(page, selector, pattern) {
   let text;
-  const holds = async () => pattern.test((text = (await page.locator(selector).innerText()).replace(/\u00ad/g, '')));
+  const holds = async () =>
+    pattern.test((text = (await page.locator(selector).innerText()).replace(/\u00ad/g, '')));
   try {
     await until('', holds);
   } catch {

@@ -15,6 +15,8 @@ pub mod peers;
 pub mod raw;
 pub mod scaled;
 pub mod serving;
+#[cfg(target_os = "linux")]
+pub mod stress;
 pub mod tls;
 pub mod trace;
 pub mod world;

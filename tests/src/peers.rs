@@ -14,6 +14,7 @@ mod prometheus;
 mod stage;
 
 pub use browser::browse;
+pub(crate) use command::wsbeat;
 pub use command::{Outcome, Running, Served};
 pub use install::{Generation, Program};
 pub use log::{Event, Log, Span, Tolerance};

@@ -45,7 +45,7 @@ fn with_token(config: AdminConfig) -> AdminConfig {
 }
 
 #[test]
-fn a_page_of_another_site_is_refused() {
+fn threat_29_a_page_of_another_site_is_refused() {
     let mut scene = scene(|config| config);
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"] {
         scene.refuses(403, &[&format!("Origin: {origin}"), "X-Wsbeat: 1"]);
@@ -56,7 +56,7 @@ fn a_page_of_another_site_is_refused() {
 }
 
 #[test]
-fn a_name_that_others_own_is_refused() {
+fn threat_29_a_name_that_others_own_is_refused() {
     let mut scene = scene(|config| AdminConfig { hosts: vec!["ops.example".into()], ..config });
     for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9", "ops.example.evil.example"] {
         scene.refuses(403, &[&format!("Host: {host}"), "X-Wsbeat: 1"]);
@@ -70,7 +70,7 @@ fn a_name_that_others_own_is_refused() {
 }
 
 #[test]
-fn a_form_of_another_site_changes_nothing() {
+fn threat_29_a_form_of_another_site_changes_nothing() {
     let scene = scene(|config| config);
     for (method, target) in DEEDS.into_iter().filter(|(method, _)| *method == "POST") {
         for kind in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"] {
@@ -86,7 +86,7 @@ fn a_form_of_another_site_changes_nothing() {
 }
 
 #[test]
-fn without_the_token_nothing_is_told_or_done() {
+fn threat_29_without_the_token_nothing_is_told_or_done() {
     let mut scene = scene(with_token);
     scene.refuses(401, &["X-Wsbeat: 1"]);
     for wrong in ["Bearer open-sesamf", "Bearer open-sesam", "Bearer open-sesame2", "Basic open-sesame", "Bearer", "open-sesame"] {

@@ -117,7 +117,7 @@ async fn a_refused_upgrade_tells_its_status_and_retry_after() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_web_socket_server_fails_the_upgrade() {
+async fn threat_26_a_server_that_is_no_web_socket_server_fails_the_upgrade() {
     for answer in ["HTTP/1.1 101 Switching Protocols\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n", "\0\0\0\0\0\0\0\0"] {
         let error = error_of(hurried(client("ws", &answering(answer).await))).await;
         assert_eq!(error.stage(), Some(Stage::Upgrade), "{answer:?}: {error}");
@@ -125,7 +125,7 @@ async fn a_server_that_is_no_web_socket_server_fails_the_upgrade() {
 }
 
 #[tokio::test]
-async fn an_extension_that_nobody_asked_for_fails_the_upgrade() {
+async fn threat_26_an_extension_that_nobody_asked_for_fails_the_upgrade() {
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
     let (listener, address) = listen().await;
     tokio::spawn(async move {
@@ -143,7 +143,7 @@ async fn an_extension_that_nobody_asked_for_fails_the_upgrade() {
 }
 
 #[tokio::test]
-async fn endless_headers_are_bounded() {
+async fn threat_26_endless_headers_are_bounded() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (mut tcp, _) = listener.accept().await.unwrap();
@@ -200,8 +200,12 @@ fn fixture(name: &str) -> PathBuf {
 
 /// A TLS server at `host`; its certificate is for `localhost` and 127.0.0.1.
 async fn tls_server_at(host: &str) -> String {
-    let chain = CertificateDer::pem_file_iter(fixture("server.pem")).unwrap().map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
+    serving_tls("server.pem", "server.key", host).await
+}
+
+async fn serving_tls(chain: &str, key: &str, host: &str) -> String {
+    let chain = CertificateDer::pem_file_iter(fixture(chain)).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(fixture(key)).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -229,6 +233,29 @@ async fn tls_is_spoken_with_a_server_whose_ca_is_given_or_that_nobody_checks() {
         let mut connection = client("wss", &tls_server().await).trust(trust).connect().await.unwrap();
         connection.send(Message::text("hello")).await.unwrap();
         assert_eq!(connection.next().await.unwrap().unwrap(), Message::text("hello"));
+    }
+}
+
+#[tokio::test]
+async fn the_self_signed_certificate_of_a_server_is_trusted_where_it_is_given() {
+    let trust = || Trust::CaFile(fixture("self_signed.pem"));
+    let own = serving_tls("self_signed.pem", "self_signed.key", "127.0.0.1").await;
+    let mut connection = client("wss", &own).trust(trust()).connect().await.unwrap();
+    connection.send(Message::text("hello")).await.unwrap();
+    assert_eq!(connection.next().await.unwrap().unwrap(), Message::text("hello"));
+
+    let elsewhere = serving_tls("self_signed.pem", "self_signed.key", "127.0.0.2").await;
+    let expired = serving_tls("expired.pem", "self_signed.key", "127.0.0.1").await;
+    let of_another = tls_server().await;
+    let alike = serving_tls("self_signed.pem", "self_signed.key", "127.0.0.1").await;
+    for (what, address, trust) in [
+        ("a name that is not in it", elsewhere, trust()),
+        ("dates that are over", expired, Trust::CaFile(fixture("expired.pem"))),
+        ("another certificate", of_another, trust()),
+        ("another of the same name and key", alike, Trust::CaFile(fixture("expired.pem"))),
+    ] {
+        let error = error_of(client("wss", &address).trust(trust)).await;
+        assert!(matches!(error, ConnectError::Tls(_)), "{what}: {error}");
     }
 }
 

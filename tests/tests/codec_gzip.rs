@@ -72,7 +72,7 @@ fn our_bytes_are_the_same_every_time_and_name_no_time_and_no_system() {
 }
 
 #[test]
-fn every_truncation_is_malformed() {
+fn threat_02_every_truncation_is_malformed() {
     for frame in both(HEARTBEAT) {
         for len in 0..frame.len() {
             assert_eq!(gzip(&frame[..len]), Err(InflateError::Malformed), "cut at {len}");
@@ -81,7 +81,7 @@ fn every_truncation_is_malformed() {
 }
 
 #[test]
-fn every_flipped_bit_is_an_error_or_changes_nothing() {
+fn threat_02_every_flipped_bit_is_an_error_or_changes_nothing() {
     for frame in both(HEARTBEAT) {
         let mut errors = 0;
         for bit in 0..frame.len() * 8 {
@@ -98,7 +98,7 @@ fn every_flipped_bit_is_an_error_or_changes_nothing() {
 }
 
 #[test]
-fn nothing_may_follow_the_member() {
+fn threat_02_nothing_may_follow_the_member() {
     for frame in both(HEARTBEAT) {
         let twice = [frame.clone(), frame.clone()].concat();
         assert_eq!(gzip(&twice), Err(InflateError::Malformed), "second member");

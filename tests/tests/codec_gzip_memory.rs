@@ -32,7 +32,7 @@ fn zeros_and_noise() -> Vec<u8> {
 }
 
 #[test]
-fn a_bomb_never_takes_twice_the_limit() {
+fn threat_01_a_bomb_never_takes_twice_the_limit() {
     for bomb in [zeros(8), zeros_and_noise()] {
         let (_, peak) = count(|| {
             let mut inflater = Inflater::default();

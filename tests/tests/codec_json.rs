@@ -36,7 +36,7 @@ fn values_come_as_they_were_written() {
 }
 
 #[test]
-fn what_is_no_single_object_is_refused() {
+fn threat_03_what_is_no_single_object_is_refused() {
     for text in [
         "",
         " ",
@@ -107,7 +107,7 @@ fn a_key_with_an_escape_is_not_the_key_that_spells_it() {
 }
 
 #[test]
-fn nesting_ends_at_its_limit_and_never_recurses() {
+fn threat_03_nesting_ends_at_its_limit_and_never_recurses() {
     let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(is_object(&nested(DEPTH_MAX as usize)));
     assert!(!is_object(&nested(DEPTH_MAX as usize + 1)));

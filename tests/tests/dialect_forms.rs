@@ -78,7 +78,7 @@ fn an_answer_is_its_digits_as_integer_or_as_string() {
 }
 
 #[test]
-fn a_value_that_is_no_token_makes_it_data() {
+fn threat_03_a_value_that_is_no_token_makes_it_data() {
     for id in HTX {
         for value in [
             "1.0",

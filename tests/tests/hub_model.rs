@@ -114,7 +114,7 @@ fn equal_policies_share_an_id_and_others_do_not() {
 }
 
 #[test]
-fn a_slot_is_used_again_and_its_old_id_stays_dead() {
+fn threat_27_a_slot_is_used_again_and_its_old_id_stays_dead() {
     let mut hub = Hub::new(1, 1);
     let policy = hub.register(variant(0));
     let now = Now::default();

@@ -18,7 +18,7 @@ fn limit_descriptors(most: usize) {
 }
 
 #[test]
-fn descriptors_run_out_and_come_back() {
+fn threat_15_descriptors_run_out_and_come_back() {
     let serving = Serving::start(config());
     let mut first = Raw::open(serving.address);
     let limit = open_descriptors() + 20;

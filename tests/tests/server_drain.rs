@@ -14,7 +14,7 @@ fn draining_in(drain: Duration) -> ServerConfig {
 }
 
 #[test]
-fn all_are_told_to_go_spread_over_half_of_the_time() {
+fn threat_23_all_are_told_to_go_spread_over_half_of_the_time() {
     let serving = Serving::start(draining_in(Duration::from_secs(2)));
     let mut all: Vec<Raw> = (0..40).map(|_| Raw::open(serving.address)).collect();
     let silent = all.split_off(36);
@@ -57,7 +57,7 @@ fn a_server_without_connections_ends_at_once() {
 }
 
 #[test]
-fn the_time_is_kept_whoever_stays() {
+fn threat_23_the_time_is_kept_whoever_stays() {
     let policy = PolicyConfig { close_timeout: Some(Duration::from_secs(60)), ..PolicyConfig::default() };
     let serving = Serving::start(ServerConfig { policy, drain: Duration::from_millis(500), ..config() });
     let silent = Raw::open(serving.address);

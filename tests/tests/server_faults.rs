@@ -8,7 +8,7 @@ use wsbeat_tests::serving::{Serving, config};
 use wsbeat_tokio::server::{ServerConfig, ServerLimits};
 
 #[test]
-fn each_breach_is_closed_with_its_code() {
+fn threat_04_05_06_each_breach_is_closed_with_its_code() {
     let limits = ServerLimits { message_bytes_max: 1_000, ..ServerLimits::default() };
     let serving = Serving::start(ServerConfig { limits, ..config() });
     let mut bystander = Raw::open(serving.address);
@@ -57,7 +57,7 @@ fn what_follows_a_breach_is_thrown_away_up_to_a_bound() {
 }
 
 #[test]
-fn a_flood_of_pings_is_closed_and_a_ping_now_and_then_is_not() {
+fn threat_08_a_flood_of_pings_is_closed_and_a_ping_now_and_then_is_not() {
     let serving = Serving::start(config());
     let mut calm = Raw::open(serving.address);
     let mut raw = Raw::open(serving.address);
@@ -83,7 +83,7 @@ fn a_flood_of_pings_is_closed_and_a_ping_now_and_then_is_not() {
 }
 
 #[test]
-fn a_message_of_too_many_frames_is_closed() {
+fn threat_19_a_message_of_too_many_frames_is_closed() {
     let serving = Serving::start(config());
     let mut raw = Raw::open(serving.address);
     let bytes = [masked(0x01, b""), masked(0x00, b"").repeat(1_023), masked(0x80, b"")].concat();
@@ -101,7 +101,7 @@ fn a_message_of_too_many_frames_is_closed() {
 }
 
 #[test]
-fn a_message_that_does_not_end_is_closed() {
+fn threat_19_a_message_that_does_not_end_is_closed() {
     let limits = ServerLimits { assembly: Duration::from_millis(300), ..ServerLimits::default() };
     let serving = Serving::start(ServerConfig { limits, ..config() });
     let mut stuck = Raw::open(serving.address);
@@ -124,7 +124,7 @@ fn a_message_that_does_not_end_is_closed() {
 }
 
 #[test]
-fn a_panic_in_a_callback_ends_its_connection_only() {
+fn threat_28_a_panic_in_a_callback_ends_its_connection_only() {
     let serving = Serving::start(config());
     let mut other = Raw::open(serving.address);
     let mut raw = Raw::open(serving.address);
@@ -137,7 +137,7 @@ fn a_panic_in_a_callback_ends_its_connection_only() {
 }
 
 #[test]
-fn a_slow_callback_is_counted() {
+fn threat_31_a_slow_callback_is_counted() {
     let serving = Serving::start(config());
     let mut raw = Raw::open(serving.address);
     raw.text("sleep!");
@@ -147,7 +147,7 @@ fn a_slow_callback_is_counted() {
 }
 
 #[test]
-fn whoever_goes_without_a_word_is_gone_quietly() {
+fn threat_17_whoever_goes_without_a_word_is_gone_quietly() {
     let serving = Serving::start(config());
     for what in ["fin", "reset", "fin in a message", "reset in a message", "fin in a handshake", "reset in a handshake"] {
         let is_handshake = what.ends_with("handshake");

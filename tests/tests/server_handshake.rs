@@ -15,7 +15,7 @@ fn answer(serving: &Serving, request: &[u8]) -> String {
 }
 
 #[test]
-fn each_refusal_has_its_status_and_can_be_read_to_its_end() {
+fn threat_11_each_refusal_has_its_status_and_can_be_read_to_its_end() {
     let serving = Serving::start(config());
     let swap = |from: &str, to: &str| UPGRADE.replacen(from, to, 1);
     let cases = [
@@ -74,7 +74,7 @@ fn a_long_page_comes_to_its_end() {
 }
 
 #[test]
-fn pages_of_the_same_host_and_allowed_ones_connect() {
+fn threat_12_pages_of_the_same_host_and_allowed_ones_connect() {
     let origins = Origins::allowing(vec!["https://*.example.com".parse().unwrap()]);
     let serving = Serving::start(ServerConfig { origins, ..config() });
     for origin in ["http://test", "https://a.example.com"] {
@@ -98,7 +98,7 @@ fn a_head_in_pieces_is_a_head() {
 }
 
 #[test]
-fn those_who_never_finish_are_dropped_and_delay_nobody() {
+fn threat_10_those_who_never_finish_are_dropped_and_delay_nobody() {
     let policy = PolicyConfig { handshake_timeout: Some(Duration::from_millis(600)), ..PolicyConfig::default() };
     let serving = Serving::start(ServerConfig { policy, ..config() });
     let mut idle: Vec<Raw> = (0..300).map(|_| Raw::connect(serving.address)).collect();

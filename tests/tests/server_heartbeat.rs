@@ -61,7 +61,7 @@ fn who_stops_answering_is_closed_after_two_more_beats() {
 }
 
 #[test]
-fn twenty_that_answer_miss_nothing_beside_one_that_ignores_our_close() {
+fn threat_18_twenty_that_answer_miss_nothing_beside_one_that_ignores_our_close() {
     let serving = Serving::start(htx());
     let ignorant = Raw::open(serving.address);
     let address = serving.address;
@@ -109,7 +109,7 @@ fn a_heartbeat_of_the_client_is_answered() {
 }
 
 #[test]
-fn pings_go_out_and_a_peer_that_is_silent_is_closed() {
+fn threat_16_pings_go_out_and_a_peer_that_is_silent_is_closed() {
     let policy = PolicyConfig { ping_interval: Some(BEAT), ping_timeout: Some(BEAT), first_ping: Some(BEAT), ..PolicyConfig::default() };
     let serving = Serving::start(ServerConfig { policy, ..config() });
     let mut mute = Raw::open(serving.address);
@@ -126,7 +126,7 @@ fn pings_go_out_and_a_peer_that_is_silent_is_closed() {
 }
 
 #[test]
-fn a_server_that_was_held_up_judges_nobody() {
+fn threat_21_31_a_server_that_was_held_up_judges_nobody() {
     let policy = PolicyConfig { ping_interval: Some(BEAT), ping_timeout: Some(BEAT), first_ping: Some(BEAT), ..PolicyConfig::default() };
     let serving = Serving::start(ServerConfig { policy, ..config() });
     let address = serving.address;

@@ -10,7 +10,7 @@ use wsbeat_tests::serving::{Serving, config};
 use wsbeat_tokio::server::{BindError, Refusal, Server, ServerConfig, ServerLimits};
 
 #[test]
-fn exactly_the_limit_lives_and_the_rest_hears_503() {
+fn threat_14_exactly_the_limit_lives_and_the_rest_hears_503() {
     let limits = ServerLimits { connections_max: 20, ..ServerLimits::default() };
     let serving = Serving::start(ServerConfig { limits, ..config() });
     let (mut live, mut refused) = (Vec::new(), 0);
@@ -42,7 +42,7 @@ fn exactly_the_limit_lives_and_the_rest_hears_503() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_has_a_bounded_queue_and_hurts_nobody() {
+fn threat_13_a_peer_that_does_not_read_has_a_bounded_queue_and_hurts_nobody() {
     let serving = Serving::start(config());
     let mut slow = Raw::open(serving.address);
     serving.until("it is open", |h| h.count() == 1);
@@ -71,7 +71,7 @@ fn a_peer_that_does_not_read_has_a_bounded_queue_and_hurts_nobody() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_given_up_although_it_sends() {
+fn threat_13_a_peer_that_does_not_read_is_given_up_although_it_sends() {
     let policy = PolicyConfig {
         ping_interval: Some(Duration::from_millis(100)),
         ping_timeout: Some(Duration::from_millis(200)),
@@ -93,7 +93,7 @@ fn a_peer_that_does_not_read_is_given_up_although_it_sends() {
 }
 
 #[test]
-fn a_ping_flood_of_a_peer_that_does_not_read_takes_no_memory() {
+fn threat_08_a_ping_flood_of_a_peer_that_does_not_read_takes_no_memory() {
     let policy = PolicyConfig { close_timeout: Some(Duration::from_millis(300)), ..PolicyConfig::default() };
     let serving = Serving::start(ServerConfig { policy, ..config() });
     let raw = Raw::open(serving.address);

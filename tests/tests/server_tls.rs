@@ -71,7 +71,7 @@ fn what_goes_out_ends_with_a_close_notify() {
 }
 
 #[test]
-fn an_end_without_close_notify_is_an_end_and_no_error() {
+fn threat_25_an_end_without_close_notify_is_an_end_and_no_error() {
     let serving = Serving::start(config());
     for how in ["close_notify", "fin", "reset"] {
         let mut raw = open(serving.address);
@@ -123,7 +123,7 @@ fn a_peer_that_does_not_read_is_given_up_because_its_ping_was_never_written() {
 }
 
 #[test]
-fn handshakes_that_fail_are_refused_and_counted() {
+fn threat_25_handshakes_that_fail_are_refused_and_counted() {
     let serving = Serving::start(config());
     let answer = |request: &[u8]| {
         let mut tcp = TcpStream::connect(serving.address).unwrap();
@@ -174,7 +174,7 @@ fn a_handshake_cut_anywhere_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_crowd_that_stops_in_its_handshake_delays_nobody() {
+fn threat_10_a_crowd_that_stops_in_its_handshake_delays_nobody() {
     let policy = PolicyConfig { handshake_timeout: Some(Duration::from_secs(3)), ..PolicyConfig::default() };
     let serving = Serving::start(ServerConfig { policy, ..config() });
     let hello = client_hello();

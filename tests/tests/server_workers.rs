@@ -234,7 +234,7 @@ fn own_address() -> Option<IpAddr> {
 }
 
 #[test]
-fn the_limit_of_an_address_is_the_servers_and_exact() {
+fn threat_14_the_limit_of_an_address_is_the_servers_and_exact() {
     let Some(ip) = own_address() else {
         return eprintln!("no address but loopback, which has no limit: left out");
     };

@@ -29,7 +29,7 @@ fn what_is_no_trace_at_all() {
 }
 
 #[test]
-fn a_newer_version_is_told_as_such() {
+fn threat_30_a_newer_version_is_told_as_such() {
     assert_eq!(wrong(r#"{"v":2,"trace":"wsbeat"}"#), "line 1: v = 2: a newer version: this reads version 1");
     assert_eq!(wrong(r#"{"v":0,"trace":"wsbeat"}"#), "line 1: v = 0: the version: 1");
     assert_eq!(wrong(r#"{"trace":"wsbeat"}"#), "line 1: v: the version: 1");
@@ -74,7 +74,7 @@ fn times_are_there_and_run_forwards() {
 }
 
 #[test]
-fn what_happens_is_known() {
+fn threat_30_what_happens_is_known() {
     assert!(after_open(r#"{"t":20,"in":"pongs"}"#).starts_with("line 3: in = pongs: one of accept, open, tick, "));
     assert_eq!(after_open(r#"{"t":20}"#), "line 3: in: missing: a line says what came in, or what went out");
     assert_eq!(
@@ -129,7 +129,7 @@ fn a_change_of_settings_that_cannot_be_is_told_before_anything_runs() {
 }
 
 #[test]
-fn a_file_that_is_cut_anywhere_is_an_error_of_its_last_line_or_a_shorter_trace() {
+fn threat_30_a_file_that_is_cut_anywhere_is_an_error_of_its_last_line_or_a_shorter_trace() {
     let whole = format!("{HEAD}\n{{\"t\":0,\"in\":\"open\"}}\n{{\"t\":20,\"conn\":1,\"in\":\"text\",\"data\":\"\u{5fc3}\"}}\n");
     for end in 1..whole.len() {
         let cut = &whole.as_bytes()[..end];

@@ -122,6 +122,16 @@ fn a_handshake_that_was_accepted_and_does_not_open_is_aborted() {
 }
 
 #[test]
+fn a_handshake_whose_time_passes_while_the_host_stalls_has_it_anew() {
+    let recorded = STRICT.replace("\"ticks\":\"auto\",", "");
+    let at = |s: u32| format!("{{\"t\":{s}000000000,\"in\":\"tick\"}}");
+    let accept = r#"{"t":0,"in":"accept"}"#;
+    assert_eq!(log(&recorded, &[accept, &at(9), &at(13)]), "abort 9", "a little late is no stall");
+    assert_eq!(log(&recorded, &[accept, &at(30), &at(34), &at(35)]), "abort 35");
+    assert_eq!(log(&recorded, &[accept, &at(30), r#"{"t":31000000000,"in":"open"}"#, r#"{"t":32000000000,"in":"lost"}"#]), "");
+}
+
+#[test]
 fn a_client_takes_what_the_server_negotiates_and_keeps_its_own_where_nothing_is_said() {
     let header = r#"{"v":1,"trace":"wsbeat","ticks":"auto","role":"client","dialect":"kucoin"}"#;
     let open = r#"{"t":0,"in":"open"}"#;

@@ -79,6 +79,18 @@ impl State {
         self.ask(app, ask, beats, cx, out)
     }
 
+    /// The time for the handshake is over. Where the host stalled, what the peer sent meanwhile could not be read: it has the
+    /// time anew (R5).
+    pub(super) fn handshake_due<S: Sink>(&mut self, policy: &Policy, now: Now, lateness: Span, out: &mut S) {
+        let limit = policy.limits.handshake_timeout;
+        if lateness > limit.min(STALL_AFTER_MAX) {
+            out.count(Counter::Stalls);
+            self.set_pings_due(now.at.after(limit));
+        } else {
+            self.abort(VerdictKind::Handshake, now, out);
+        }
+    }
+
     // How it ends.
 
     pub(super) fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {

@@ -27,7 +27,7 @@ impl State {
     pub(crate) fn tick_due<S: Sink>(&mut self, policy: &Policy, beats: &mut Beats, cx: &Ctx, lateness: Span, out: &mut S) -> Instant {
         match table::rule(self.phase(), &Input::Tick) {
             Rule::Judge => self.judge(policy, beats, cx, lateness, out),
-            Rule::HandshakeDue => self.abort(VerdictKind::Handshake, cx.now, out),
+            Rule::HandshakeDue => self.handshake_due(policy, cx.now, lateness, out),
             Rule::CloseDue => self.abort(VerdictKind::CloseTimeout, cx.now, out),
             _ => {}
         }

@@ -5,6 +5,10 @@
 
 mod application;
 mod config;
+#[cfg(feature = "codec")]
+mod serial;
+#[cfg(feature = "codec")]
+mod text;
 mod transport;
 
 pub use application::{Application, Ask, Cadence, Counts, Death, Listen, ListenFor, Matching, Start, Timing, TokenKind, Unsolicited};

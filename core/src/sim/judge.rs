@@ -196,6 +196,9 @@ impl Judge {
             Next::At(at) => self.promised = at,
             Next::Idle => self.promised = Instant::NEVER,
         }
+        if self.late > rules::handshake_stall_after(&self.policy) {
+            self.handshakes_begin_anew();
+        }
         (self.quiet, self.late, self.ticked) = (true, Span::ZERO, self.now);
     }
 
@@ -335,6 +338,13 @@ impl Judge {
         });
     }
 
+    /// R5 for handshakes: those whose time had passed have it anew.
+    fn handshakes_begin_anew(&mut self) {
+        let (policy, now) = (&self.policy, self.now);
+        let passed = |w: &&mut Watched| w.phase == Phase::Handshake && rules::ends_by(policy, w) <= now;
+        self.watched.iter_mut().filter(passed).for_each(|w| w.since = now);
+    }
+
     fn wrong_verdict(&self, watched: &Watched, verdict: &Verdict) -> Option<&'static str> {
         rules::wrong_close(&self.policy, watched, verdict, &self.step, self.now).or_else(|| {
             let calm = self.now >= self.calm_from && verdict.kind.is_silence();
@@ -343,7 +353,7 @@ impl Judge {
     }
 
     fn wrong_abort(&self, watched: &Watched, verdict: &Verdict) -> Option<&'static str> {
-        rules::wrong_abort(&self.policy, watched, verdict, &self.step, self.now)
+        rules::wrong_abort(&self.policy, watched, verdict, &self.step, self.now, self.late)
     }
 
     /// Whether the last tick that left nothing due came after its end.

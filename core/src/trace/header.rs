@@ -1,12 +1,10 @@
 //! The first line: what decides.
 
 use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::time::Duration;
+use alloc::string::String;
 
 use super::VERSION;
-use super::change::{Change, settings};
+use super::change::Change;
 use super::error::TraceError;
 use super::fields::Fields;
 use super::text::push_string;
@@ -90,7 +88,7 @@ impl Header {
             out.push_str(",\"role\":\"client\"");
         }
         push_dialect(self.dialect.as_ref(), out);
-        for (key, value) in settings(&self.config) {
+        for (key, value) in self.config.settings() {
             push_setting(key, Some(&value), out);
         }
         out.push_str("}\n");
@@ -118,10 +116,4 @@ pub(super) fn push_setting(key: &str, value: Option<&str>, out: &mut String) {
         Some(bare) if matches!(bare, "true" | "false") || bare.bytes().all(|b| b.is_ascii_digit()) => out.push_str(bare),
         Some(text) => push_string(text, out),
     }
-}
-
-/// A duration as configuration files write it.
-pub(super) fn duration(d: Duration) -> String {
-    let parts: Vec<String> = humantime::format_duration(d).to_string().split(' ').map(ToString::to_string).collect();
-    parts.concat()
 }

@@ -3,7 +3,6 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
-use super::change::settings;
 use super::conn_of;
 use super::done::{push_base64, push_number, push_text};
 use super::header::{Header, push_dialect, push_setting};
@@ -147,7 +146,7 @@ impl Recorder {
             Some(dialect) => push_dialect(Some(dialect), out),
             None => out.push_str(",\"dialect\":\"none\""),
         }
-        let (old, new) = (settings(&self.config), settings(&header.config));
+        let (old, new) = (self.config.settings(), header.config.settings());
         for (key, value) in new.iter().filter(|setting| !old.contains(setting)) {
             push_setting(key, Some(value), out);
         }

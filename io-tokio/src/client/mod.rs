@@ -16,6 +16,8 @@
 mod backoff;
 mod connect;
 mod error;
+#[cfg(feature = "tls")]
+mod pinned;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod reconnect;
@@ -50,7 +52,7 @@ pub enum Trust {
     /// Whom the platform trusts.
     #[default]
     Platform,
-    /// The certificates in this PEM file, and no others.
+    /// What is signed by a certificate of this PEM file, and the certificates themselves: the self-signed one of a server is enough.
     CaFile(PathBuf),
     /// Anyone: no certificate is checked. For tests only.
     Insecure,

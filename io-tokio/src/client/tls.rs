@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::pinned::TrustsFile;
 use super::{ConnectError, Trust};
 
 /// The TLS handshake with `host` over `stream`.
@@ -30,24 +32,23 @@ fn config(trust: &Trust) -> Result<ClientConfig, ConnectError> {
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(failed)?;
     let builder = match trust {
         Trust::Platform => builder.with_platform_verifier().map_err(failed)?,
-        Trust::CaFile(path) => builder.with_root_certificates(roots(path)?),
+        Trust::CaFile(path) => builder.dangerous().with_custom_certificate_verifier(Arc::new(trusting(path, provider)?)),
         Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustsAnyone { provider })),
     };
     Ok(builder.with_no_client_auth())
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, ConnectError> {
+fn trusting(path: &Path, provider: Arc<CryptoProvider>) -> Result<TrustsFile, ConnectError> {
     let refuse = |problem: String| ConnectError::Tls(format!("CA file {}: {problem}", path.display()));
     let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|e| refuse(e.to_string()))?;
-        roots.add(certificate).map_err(|e| refuse(e.to_string()))?;
-    }
-    if roots.is_empty() {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = certificates.map_err(|e| refuse(e.to_string()))?;
+    if certificates.is_empty() {
         return Err(refuse("no certificate in it".to_owned()));
     }
-    Ok(roots)
+    let roots = TrustsFile::roots(&certificates).map_err(|e| refuse(e.to_string()))?;
+    let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    Ok(TrustsFile::new(authorities.map_err(|e| refuse(e.to_string()))?, certificates))
 }
 
 fn failed(error: impl std::fmt::Display) -> ConnectError {

@@ -3,9 +3,13 @@
 use std::cmp::Reverse;
 
 use wsbeat_core::event::{ConnId, Fault, Input};
-use wsbeat_core::time::Instant;
+use wsbeat_core::policy::STALL_AFTER_MAX;
+use wsbeat_core::time::{Instant, Span};
 
 use super::world::World;
+
+/// When a message is looked at again whose connection was not read to its end.
+const UNREAD_AGAIN: Span = Span::from_millis(100);
 
 impl World {
     /// Sees to it that a message that began at `since` is looked at when it must be whole.
@@ -20,17 +24,26 @@ impl World {
 
     /// Faults messages that are not whole in time. Returns when to come again.
     pub(super) fn expire_assembly(&mut self) -> Instant {
+        let (now, limit) = (self.now.at, Span::from(self.limits.assembly));
         while let Some(Reverse((due, id))) = self.assembling.peek().copied() {
-            if due > self.now.at {
+            if due > now {
                 return due;
             }
             self.assembling.pop();
             let Some(slot) = self.slot(id) else { continue };
-            slot.assembly_armed = false;
-            let Some(since) = slot.busy.as_ref().and_then(|b| b.partial.as_ref()).map(|p| p.since) else {
+            if slot.unread {
+                // The rest may have come: it is read before anyone is judged (R11).
+                self.assembling.push(Reverse((now.after(UNREAD_AGAIN), id)));
                 continue;
-            };
-            if since.after(self.limits.assembly.into()) <= self.now.at {
+            }
+            slot.assembly_armed = false;
+            let Some(partial) = slot.busy.as_mut().and_then(|b| b.partial.as_mut()) else { continue };
+            // What came while the host stalled could not be seen in time (R5).
+            if now.since(due) > limit.min(STALL_AFTER_MAX) {
+                partial.since = now;
+            }
+            let since = partial.since;
+            if since.after(limit) <= now {
                 self.input(id, Input::Fault(Fault::Assembly));
             } else {
                 self.arm_assembly(id, since);

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn illegal_control_frames_cannot_be_built() {
+    fn threat_07_illegal_control_frames_cannot_be_built() {
         assert!(PingPayload::new(&[0; 125]).is_ok());
         assert_eq!(PingPayload::new(&[0; 126]), Err(PayloadTooLong { bytes: 126 }));
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {

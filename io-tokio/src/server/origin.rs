@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_that_was_asked_for_passes_and_no_other() {
+    fn threat_12_the_host_that_was_asked_for_passes_and_no_other() {
         let none = Origins::default();
         for (origin, host) in [
             ("http://example.com", "example.com"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_stand_for_whole_labels() {
+    fn threat_12_patterns_stand_for_whole_labels() {
         let some = origins(&["https://*.example.com", "http://localhost:3000"]);
         assert!(some.allow("https://a.example.com", "h"));
         assert!(some.allow("http://localhost:3000", "h"));

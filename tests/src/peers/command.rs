@@ -11,7 +11,7 @@ use super::process::Process;
 
 /// The command under test: `WSBEAT_COMMAND`, or the one of this workspace. A test of another package is not told by cargo
 /// where that is, so cargo is asked to build it, once.
-pub(super) fn wsbeat() -> Result<&'static Path, String> {
+pub(crate) fn wsbeat() -> Result<&'static Path, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     BUILT.get_or_init(build).as_deref().map_err(Clone::clone)
 }

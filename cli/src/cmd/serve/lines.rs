@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_says_is_cut_where_it_gets_long() {
+    fn threat_24_what_a_peer_says_is_cut_where_it_gets_long() {
         let target = format!("/{}", "a".repeat(16_000));
         let request = Request { target: &target, host: "h", origin: None, user_agent: Some("x\u{1b}[2Jy"), subprotocol: None };
         let line = open(ID, peer(), &request);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_says_cannot_forge_a_line() {
+    fn threat_24_what_a_peer_says_cannot_forge_a_line() {
         let end = end(ID, peer(), &End { verdict: None, peer_code: 1000, peer_reason: "bye\nconn=18 close".into() });
         assert_eq!(end.text, "conn=17 over lost, peer's code 1000 bye\\nconn=18 close");
     }

@@ -18,6 +18,11 @@ pub(super) fn transport_stall_after(policy: &Policy) -> Span {
     strict(policy).map_or(Span::MAX, |t| t.stall_after)
 }
 
+/// The lateness from which on no handshake is given up.
+pub(super) fn handshake_stall_after(policy: &Policy) -> Span {
+    STALL_AFTER_MAX.min(policy.limits.handshake_timeout)
+}
+
 /// The lateness from which on the application plane judges nobody.
 pub(super) fn application_stall_after(policy: &Policy) -> Span {
     let Some(app) = &policy.application else {
@@ -188,10 +193,19 @@ fn wrong_application_silence(
 }
 
 /// What is wrong with an abort, if anything.
-pub(super) fn wrong_abort(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
+pub(super) fn wrong_abort(
+    policy: &Policy,
+    watched: &Watched,
+    verdict: &Verdict,
+    step: &Step,
+    now: Instant,
+    late: Span,
+) -> Option<&'static str> {
     let limits = &policy.limits;
     let caused = match (watched.phase, verdict.kind) {
-        (Phase::Handshake, VerdictKind::Handshake) => now >= watched.since.after(limits.handshake_timeout),
+        (Phase::Handshake, VerdictKind::Handshake) => {
+            now >= watched.since.after(limits.handshake_timeout) && late <= handshake_stall_after(policy)
+        }
         (Phase::Handshake, VerdictKind::Drain) => step.input == Some(Input::Drain),
         (Phase::Closing | Phase::Echoed, VerdictKind::CloseTimeout) => {
             now >= watched.since.after(limits.close_timeout.min(CLOSE_TIMEOUT_SHORT))

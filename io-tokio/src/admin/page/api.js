@@ -82,10 +82,13 @@ export function follow(on) {
     let [failures, since] = [0, undefined];
     on.state({ name: "connecting" });
     for (;;) {
-      const error = await once((name, data) => {
-        if (failures || since !== undefined) [failures, since] = [0, undefined];
-        on.event(name, data);
-      }, () => on.state({ name: "live" }));
+      const error = await once(
+        (name, data) => {
+          if (failures || since !== undefined) [failures, since] = [0, undefined];
+          on.event(name, data);
+        },
+        () => on.state({ name: "live" }),
+      );
       since ??= performance.now();
       const wait = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)] * (0.8 + 0.4 * Math.random());
       failures += 1;

@@ -25,7 +25,9 @@ class Chart {
     this.figure = h("div", { class: "chart", tabindex: "0", role: "group" }, this.svg, this.reading);
     place.append(this.figure);
     new ResizeObserver(() => this.draw()).observe(this.figure);
-    this.figure.addEventListener("pointermove", (event) => this.mark(this.near(event.clientX - this.svg.getBoundingClientRect().left)));
+    this.figure.addEventListener("pointermove", (event) =>
+      this.mark(this.near(event.clientX - this.svg.getBoundingClientRect().left)),
+    );
     for (const out of ["pointerleave", "blur"]) {
       this.figure.addEventListener(out, () => {
         this.reading.setAttribute("aria-live", "off");
@@ -98,7 +100,10 @@ class Chart {
 /** 1, 2 or 5 times a power of ten, at least `value`; whole where `least` is. */
 function roundUp(value, least) {
   const unit = 10 ** Math.floor(Math.log10(Math.max(value, least)));
-  return Math.max(least, [1, 2, 4, 6, 8, 10].map((n) => n * unit).find((n) => n >= value));
+  return Math.max(
+    least,
+    [1, 2, 4, 6, 8, 10].map((n) => n * unit).find((n) => n >= value),
+  );
 }
 
 /** A value over the last minutes. Data: `{ points: [[t, value]…], now, span_ms }`. */
@@ -145,8 +150,9 @@ export class TimeChart extends Chart {
     return shapes;
   }
 
-  words({ points }) {
-    const values = points.map(([, value]) => value).filter((value) => value !== undefined);
+  words({ points, now, span_ms }) {
+    const shown = points.filter(([t, value]) => value !== undefined && t >= now - span_ms);
+    const values = shown.map(([, value]) => value);
     if (!values.length) return "nothing yet";
     return `now ${this.format(values.at(-1))}, least ${this.format(Math.min(...values))}, most ${this.format(Math.max(...values))}`;
   }
@@ -178,17 +184,28 @@ export class Histogram extends Chart {
     shown.forEach(([le, n], i) => {
       const x = LEFT + i * width;
       const begin = ENDS[from + i - 1] ?? 0;
-      if (n) shapes.push(s("rect", { class: "column", x: x + 0.5, width: Math.max(1, width - 1.5), y: y(n), height: y(0) - y(n) }));
-      if (i % every === 0) shapes.push(s("text", { x, y: this.height - 4, "text-anchor": i ? "middle" : "start" }, micros(begin)));
-      this.points.push({ x: x + width / 2, y: n ? y(n) : undefined, words: `${count(n)} from ${micros(begin)} ${le === Infinity ? "up" : `to ${micros(le)}`}` });
+      if (n)
+        shapes.push(s("rect", { class: "column", x: x + 0.5, width: Math.max(1, width - 1.5), y: y(n), height: y(0) - y(n) }));
+      if (i % every === 0)
+        shapes.push(s("text", { x, y: this.height - 4, "text-anchor": i ? "middle" : "start" }, micros(begin)));
+      this.points.push({
+        x: x + width / 2,
+        y: n ? y(n) : undefined,
+        words: `${count(n)} from ${micros(begin)} ${le === Infinity ? "up" : `to ${micros(le)}`}`,
+      });
     });
-    for (const [name, value] of [["p50", p50], ["p99", p99]]) {
+    for (const [name, value] of [
+      ["p50", p50],
+      ["p99", p99],
+    ]) {
       const at = shown.findIndex(([le]) => le === value);
       if (at < 0) continue;
       const x = LEFT + (at + 1) * width;
       const atEnd = x > this.width - 60;
       shapes.push(s("line", { class: "quantile", x1: x, x2: x, y1: TOP, y2: y(0) }));
-      shapes.push(s("text", { class: "quantile", x: atEnd ? x - 4 : x + 4, y: TOP + 8, "text-anchor": atEnd ? "end" : "start" }, name));
+      shapes.push(
+        s("text", { class: "quantile", x: atEnd ? x - 4 : x + 4, y: TOP + 8, "text-anchor": atEnd ? "end" : "start" }, name),
+      );
     }
     return shapes;
   }

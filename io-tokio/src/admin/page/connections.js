@@ -17,8 +17,20 @@ const COLUMNS = [
   { name: "Phase", text: (c) => c.phase, style: "medium-only" },
   { name: "Round trip", sort: "rtt", order: "desc", text: (c) => micros(c.srtt_us), style: "number" },
   { name: "Unan\u00adswered", sort: "unanswered", order: "desc", text: (c) => count(c.unanswered), style: "number" },
-  { name: "Last sign of life", sort: "last_byte", order: "desc", text: (c) => ago(c.last_evidence_ms), style: "number medium-only" },
-  { name: "Queue", sort: "queue", order: "desc", text: (c) => (c.queue_bytes ? bytes(c.queue_bytes) : NONE), style: "number medium-only" },
+  {
+    name: "Last sign of life",
+    sort: "last_byte",
+    order: "desc",
+    text: (c) => ago(c.last_evidence_ms),
+    style: "number medium-only",
+  },
+  {
+    name: "Queue",
+    sort: "queue",
+    order: "desc",
+    text: (c) => (c.queue_bytes ? bytes(c.queue_bytes) : NONE),
+    style: "number medium-only",
+  },
 ];
 
 /** The table, its search and its pages. */
@@ -52,7 +64,12 @@ export class Connections {
 
   header({ name, sort, order, style }) {
     if (!sort) return h("th", { scope: "col", class: style }, name);
-    const button = h("button", { type: "button", onclick: () => this.sortBy(sort, order) }, name, h("span", { class: "arrow", "aria-hidden": "true" }));
+    const button = h(
+      "button",
+      { type: "button", onclick: () => this.sortBy(sort, order) },
+      name,
+      h("span", { class: "arrow", "aria-hidden": "true" }),
+    );
     const header = h("th", { scope: "col", class: style }, button);
     header.dataset.sort = sort;
     return header;
@@ -137,7 +154,11 @@ export class Connections {
   }
 
   row(id) {
-    const button = h("button", { type: "button", class: "link", "aria-label": `Connection ${id}`, onclick: () => this.open(id) }, String(id));
+    const button = h(
+      "button",
+      { type: "button", class: "link", "aria-label": `Connection ${id}`, onclick: () => this.open(id) },
+      String(id),
+    );
     const cells = COLUMNS.slice(1).map((column) => h("td", { class: column.style }));
     const row = h("tr", {}, h("th", { scope: "row", class: "number" }, button), ...cells);
     row.dataset.id = id;

@@ -8,7 +8,10 @@ import { NONE, age, ago, bytes, count, micros, plural } from "./format.js";
 const REFRESH_MS = 1_000;
 /** How many heartbeats the strip shows; the server remembers the last few, the page those it saw. */
 const STRIP = 24;
-const PLANES = [["application", "Heartbeats", "heartbeat"], ["transport", "Pings", "ping"]];
+const PLANES = [
+  ["application", "Heartbeats", "heartbeat"],
+  ["transport", "Pings", "ping"],
+];
 
 /** The view of a connection, renewed each second while it is open. */
 export class Detail {
@@ -74,7 +77,11 @@ export class Detail {
     const verdict = this.about(this.id);
     $("close-open").disabled = true;
     if (!this.last) $("detail-body").replaceChildren();
-    this.say(verdict ? `This connection has ended. ${verdict.text}` : "This connection has ended, or there never was one of this number.");
+    this.say(
+      verdict
+        ? `This connection has ended. ${verdict.text}`
+        : "This connection has ended, or there never was one of this number.",
+    );
   }
 
   say(words) {
@@ -85,23 +92,41 @@ export class Detail {
 
   show(c) {
     $("close-open").disabled = c.phase !== "open";
-    const facts = [["Peer", c.peer], ["Listener", c.listener], ["Phase", c.phase], ["Open for", age(c.age_ms)], ["Last sign of life", ago(c.last_evidence_ms)],
-      ["Unanswered", count(c.unanswered)], ["Write queue", bytes(c.queue_bytes)]];
+    const facts = [
+      ["Peer", c.peer],
+      ["Listener", c.listener],
+      ["Phase", c.phase],
+      ["Open for", age(c.age_ms)],
+      ["Last sign of life", ago(c.last_evidence_ms)],
+      ["Unanswered", count(c.unanswered)],
+      ["Write queue", bytes(c.queue_bytes)],
+    ];
     const focused = $("detail-body").contains(document.activeElement) ? document.activeElement.dataset.strip : undefined;
     $("detail-body").replaceChildren(
       h("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
       c.evidence ? h("p", { class: "evidence" }, c.evidence) : "",
-      ...PLANES.map(([key, name, one]) => this.plane(c.planes[key], key, name, one)));
+      ...PLANES.map(([key, name, one]) => this.plane(c.planes[key], key, name, one)),
+    );
     if (focused) $("detail-body").querySelector(`[data-strip=${focused}]`)?.focus();
   }
 
   plane(plane, key, name, one) {
     if (!plane) return h("section", { class: "plane" }, h("h3", {}, name), h("p", { class: "soft" }, "This plane is off."));
     const next = plane.next_due_ms === null ? NONE : `in ${age(plane.next_due_ms)}`;
-    const facts = [["Unanswered", count(plane.unanswered)], roundTrip(plane), ["Last answer", ago(plane.last_answer_ms)], ["Next", next]];
+    const facts = [
+      ["Unanswered", count(plane.unanswered)],
+      roundTrip(plane),
+      ["Last answer", ago(plane.last_answer_ms)],
+      ["Next", next],
+    ];
     if (plane.sent !== null) facts.unshift(["Sent", count(plane.sent)]);
-    return h("section", { class: "plane" }, h("h3", {}, name), this.strip(plane.recent ?? [], key, one),
-      h("dl", { class: "facts" }, ...facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)))));
+    return h(
+      "section",
+      { class: "plane" },
+      h("h3", {}, name),
+      this.strip(plane.recent ?? [], key, one),
+      h("dl", { class: "facts" }, ...facts.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)))),
+    );
   }
 
   /** The last heartbeats, oldest first: answered, waiting, or not on its way yet. */
@@ -112,18 +137,38 @@ export class Detail {
     const known = new Set(recent.map((entry) => String(entry.token)));
     while (seen.size > STRIP) seen.delete(seen.keys().next().value);
     const all = [...seen].map(([token, entry]) => {
-      const state = entry.answered ? "answered" : !known.has(token) ? "gone" : entry.written_ms === null ? "unwritten" : "waiting";
+      const state = entry.answered
+        ? "answered"
+        : !known.has(token)
+          ? "gone"
+          : entry.written_ms === null
+            ? "unwritten"
+            : "waiting";
       return { token, state, entry };
     });
     if (!all.length) return h("p", { class: "soft" }, `No ${one} was sent yet.`);
-    const words = { answered: "answered", waiting: "unanswered so far", unwritten: "not written yet", gone: "never seen answered" };
+    const words = {
+      answered: "answered",
+      waiting: "unanswered so far",
+      unwritten: "not written yet",
+      gone: "never seen answered",
+    };
     const marks = { answered: "✓", waiting: "…", unwritten: "↑", gone: "✕" };
     const items = all.map(({ token, state, entry }) => {
       const when = known.has(token) && entry.written_ms !== null ? `, written ${ago(entry.written_ms)}` : "";
-      return h("li", { class: state, title: `${token}: ${words[state]}${when}` }, h("span", { "aria-hidden": "true" }, marks[state]), h("span", { class: "hidden" }, `${token} ${words[state]}`));
+      return h(
+        "li",
+        { class: state, title: `${token}: ${words[state]}${when}` },
+        h("span", { "aria-hidden": "true" }, marks[state]),
+        h("span", { class: "hidden" }, `${token} ${words[state]}`),
+      );
     });
     const last = all.at(-1);
-    const strip = h("ol", { class: "strip", tabindex: "0", "aria-label": `The last ${plural(all.length, one)}, oldest first` }, ...items);
+    const strip = h(
+      "ol",
+      { class: "strip", tabindex: "0", "aria-label": `The last ${plural(all.length, one)}, oldest first` },
+      ...items,
+    );
     strip.dataset.strip = key;
     return h("div", {}, strip, h("p", { class: "soft small" }, `Newest: ${last.token}, ${words[last.state]}.`));
   }

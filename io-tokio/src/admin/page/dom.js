@@ -33,6 +33,14 @@ export function setText(element, text) {
 /** A table with one header row. Columns are `[name, class]`; rows are lists of texts or elements. */
 export function table(caption, columns, rows) {
   const head = columns.map(([name, style]) => h("th", { scope: "col", class: style }, name));
-  const body = rows.map((row) => h("tr", {}, ...row.map((cell, i) => h(i ? "td" : "th", { class: columns[i][1], scope: i ? undefined : "row" }, cell))));
-  return h("table", {}, h("caption", { class: "hidden" }, caption), h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...body));
+  const body = rows.map((row) =>
+    h("tr", {}, ...row.map((cell, i) => h(i ? "td" : "th", { class: columns[i][1], scope: i ? undefined : "row" }, cell))),
+  );
+  return h(
+    "table",
+    {},
+    h("caption", { class: "hidden" }, caption),
+    h("thead", {}, h("tr", {}, ...head)),
+    h("tbody", {}, ...body),
+  );
 }

@@ -117,7 +117,8 @@ export class History {
       const end = this.samples[i].t + MISSED_AFTER_MS;
       if (this.last.t < end) break;
       let low = Infinity;
-      for (let j = i; j < this.samples.length && this.samples[j].t <= end; j += 1) low = Math.min(low, this.samples[j].sent - this.samples[j].answered);
+      for (let j = i; j < this.samples.length && this.samples[j].t <= end; j += 1)
+        low = Math.min(low, this.samples[j].sent - this.samples[j].answered);
       least.push([end, low]);
     }
     return perSecond(least).map(([t, n]) => [t, n === undefined ? n : Math.max(0, n)]);

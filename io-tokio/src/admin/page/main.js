@@ -25,7 +25,10 @@ const EVENTS = { summary: onSummary, verdict: (data) => verdicts.add(data), miss
 const show = (id) => detail.open(id);
 const verdicts = new Verdicts(show);
 const connections = new Connections(show);
-const detail = new Detail((id) => verdicts.about(id), () => connections.load());
+const detail = new Detail(
+  (id) => verdicts.about(id),
+  () => connections.load(),
+);
 
 function onSummary(next) {
   if (!past.last) past.restore(next.started_ms, next.now_ms);
@@ -41,7 +44,8 @@ function draw() {
   if (!summary || paused || document.visibilityState === "hidden") return;
   overview.show(summary, past);
   $("drain-open").disabled = summary.draining;
-  $("drain-text").textContent = `The server accepts no more, closes ${plural(summary.connections, "connection")} with 1001 "going away", and then ends.`;
+  $("drain-text").textContent =
+    `The server accepts no more, closes ${plural(summary.connections, "connection")} with 1001 "going away", and then ends.`;
   told();
 }
 
@@ -51,12 +55,20 @@ function told() {
   $("link").dataset.state = state.name === "live" && summary?.draining ? "draining" : state.name;
   document.body.classList.toggle("stale", lost);
   $("lost").hidden = !lost;
-  setText($("link-text"), { connecting: "Connecting", live: summary?.draining ? "Draining" : paused ? "Live, paused" : "Live", lost: "Lost" }[state.name]);
+  setText(
+    $("link-text"),
+    { connecting: "Connecting", live: summary?.draining ? "Draining" : paused ? "Live, paused" : "Live", lost: "Lost" }[
+      state.name
+    ],
+  );
   if (!lost) return;
   setText($("lost-title"), summary?.draining ? "The server drained and is gone." : "The server is lost.");
   const wait = Math.max(0, state.retry - performance.now());
   const shown = summary ? ` What is shown is ${age(performance.now() - state.since)} old.` : "";
-  setText($("lost-text"), `${state.why}${shown} ${wait > 0 ? `Trying again in ${Math.ceil(wait / 1_000)} s.` : "Trying again now."}`);
+  setText(
+    $("lost-text"),
+    `${state.why}${shown} ${wait > 0 ? `Trying again in ${Math.ceil(wait / 1_000)} s.` : "Trying again now."}`,
+  );
 }
 
 function notice(words) {

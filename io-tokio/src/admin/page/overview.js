@@ -24,7 +24,17 @@ const NO_CODE = { 1005: "empty", 1006: "none" };
 /** Everything that is drawn from the summaries. */
 export class Overview {
   constructor() {
-    $("tiles").append(...TILES.map(([id, name]) => h("div", { class: "tile" }, h("h2", {}, name), h("p", { class: "value", id: `tile-${id}` }, NONE), h("p", { class: "soft small", id: `tile-${id}-more` }))));
+    $("tiles").append(
+      ...TILES.map(([id, name]) =>
+        h(
+          "div",
+          { class: "tile" },
+          h("h2", {}, name),
+          h("p", { class: "value", id: `tile-${id}` }, NONE),
+          h("p", { class: "soft small", id: `tile-${id}-more` }),
+        ),
+      ),
+    );
     const second = (n) => `${rate(n)}/s`;
     this.connections = new TimeChart($("chart-connections"), "Connections", { format: (n) => count(Math.round(n)), height: 210 });
     this.beats = new TimeChart($("chart-beats"), "Heartbeats and pings sent a second", { format: second, height: 100 });
@@ -64,10 +74,18 @@ export class Overview {
       setText($(`tile-${id}-more`), more);
     };
     tile("connections", count(summary.connections), `${count(summary.opened)} since the start`);
-    tile("beats", `${rate(history.rate("sent"))}/s`, `${count(history.last.sent)} sent, ${count(history.last.answered)} answered`);
+    tile(
+      "beats",
+      `${rate(history.rate("sent"))}/s`,
+      `${count(history.last.sent)} sent, ${count(history.last.answered)} answered`,
+    );
     const misses = history.misses();
     const missed = misses.at(-1)?.[1];
-    tile("misses", missed === undefined ? NONE : `${rate(missed)}/s`, missed === undefined ? "known after a few seconds" : "unanswered for 5 s");
+    tile(
+      "misses",
+      missed === undefined ? NONE : `${rate(missed)}/s`,
+      missed === undefined ? "known after a few seconds" : "unanswered for 5 s",
+    );
     $("tile-misses").classList.toggle("bad", missed > 0);
     const rtt = history.rttOfMinute(this.busyPlane());
     const p99 = quantile(rtt, 0.99);
@@ -78,7 +96,11 @@ export class Overview {
     tile("refused", count(history.lastMinute("refused")), `in the last minute, ${count(history.last.refused)} in all`);
     const cpu = history.rate("cpu");
     const up = `up ${age(summary.now_ms - summary.started_ms)}`;
-    tile("process", bytes(summary.process?.resident_bytes), `${cpu === undefined || Number.isNaN(cpu) ? "" : `CPU ${(cpu * 100).toFixed(1)} %, `}${up}`);
+    tile(
+      "process",
+      bytes(summary.process?.resident_bytes),
+      `${cpu === undefined || Number.isNaN(cpu) ? "" : `CPU ${(cpu * 100).toFixed(1)} %, `}${up}`,
+    );
   }
 
   drawRtt() {
@@ -93,15 +115,37 @@ export class Overview {
   closes() {
     const closes = this.summary.closes.filter((close) => close.count > 0).toSorted((a, b) => b.count - a.count);
     replace($("closes"), closes, "No connection was closed yet.", (most) =>
-      table("Ended connections by verdict and close code", [["Verdict", "wide"], ["Code", "number"], ["Count", "number"]],
-        closes.map((close) => [named(close.verdict, bar(close.count, most, VERDICTS[close.verdict]?.tone), VERDICTS[close.verdict]?.words), close.code === null ? "other" : (NO_CODE[close.code] ?? String(close.code)), count(close.count)])));
+      table(
+        "Ended connections by verdict and close code",
+        [
+          ["Verdict", "wide"],
+          ["Code", "number"],
+          ["Count", "number"],
+        ],
+        closes.map((close) => [
+          named(close.verdict, bar(close.count, most, VERDICTS[close.verdict]?.tone), VERDICTS[close.verdict]?.words),
+          close.code === null ? "other" : (NO_CODE[close.code] ?? String(close.code)),
+          count(close.count),
+        ]),
+      ),
+    );
   }
 
   refusals() {
     const refused = this.summary.refused.filter((refusal) => refusal.count > 0).toSorted((a, b) => b.count - a.count);
     replace($("refused"), refused, "Nobody was refused yet.", (most) =>
-      table("Refused connections by reason", [["Reason", "wide"], ["Count", "number"]],
-        refused.map((refusal) => [named(refusal.reason, bar(refusal.count, most), REFUSALS[refusal.reason]), count(refusal.count)])));
+      table(
+        "Refused connections by reason",
+        [
+          ["Reason", "wide"],
+          ["Count", "number"],
+        ],
+        refused.map((refusal) => [
+          named(refusal.reason, bar(refusal.count, most), REFUSALS[refusal.reason]),
+          count(refusal.count),
+        ]),
+      ),
+    );
   }
 
   listeners() {
@@ -110,8 +154,30 @@ export class Overview {
     if (key === this.listenersShown) return;
     this.listenersShown = key;
     const every = (ms) => (ms ? age(ms) : "off");
-    const rows = listeners.map((one) => [one.name, one.urls.join(" "), one.dialect ?? "none", every(one.dialect ? one.interval_ms : 0), one.profile ?? "none", every(one.ping_interval_ms), plural(one.workers, "worker")]);
-    $("listeners").replaceChildren(table("Listeners", [["Name", ""], ["Addresses", "wide"], ["Dialect", ""], ["Heartbeats every", "number"], ["Profile", ""], ["Pings every", "number"], ["Threads", "number"]], rows));
+    const rows = listeners.map((one) => [
+      one.name,
+      one.urls.join(" "),
+      one.dialect ?? "none",
+      every(one.dialect ? one.interval_ms : 0),
+      one.profile ?? "none",
+      every(one.ping_interval_ms),
+      plural(one.workers, "worker"),
+    ]);
+    $("listeners").replaceChildren(
+      table(
+        "Listeners",
+        [
+          ["Name", ""],
+          ["Addresses", "wide"],
+          ["Dialect", ""],
+          ["Heartbeats every", "number"],
+          ["Profile", ""],
+          ["Pings every", "number"],
+          ["Threads", "number"],
+        ],
+        rows,
+      ),
+    );
   }
 }
 

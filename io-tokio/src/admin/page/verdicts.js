@@ -58,7 +58,10 @@ export class Verdicts {
 
   draw() {
     const wanted = $("verdict-filter").value;
-    const shown = this.kept.filter((verdict) => !wanted || verdict.verdict === wanted).slice(-SHOWN).reverse();
+    const shown = this.kept
+      .filter((verdict) => !wanted || verdict.verdict === wanted)
+      .slice(-SHOWN)
+      .reverse();
     $("verdicts-empty").textContent = this.kept.length ? `No ${wanted} among the last ${this.kept.length}.` : "No verdict yet.";
     $("verdicts-empty").hidden = shown.length > 0;
     $("verdicts-scroll").hidden = shown.length === 0;
@@ -78,14 +81,20 @@ export class Verdicts {
       item.dataset.key = keyOf(verdict);
       return item;
     }
-    const item = h("li", { class: tone(verdict.verdict) },
-      h("p", { class: "verdict-head" },
+    const item = h(
+      "li",
+      { class: tone(verdict.verdict) },
+      h(
+        "p",
+        { class: "verdict-head" },
         h("time", { datetime: new Date(verdict.at_ms).toISOString() }, clock(verdict.at_ms)),
         h("strong", { title: VERDICTS[verdict.verdict]?.words }, verdict.verdict),
         h("span", { class: "soft" }, code ? `code ${code}` : "no code"),
         h("button", { type: "button", class: "link", onclick: () => this.open(id), "aria-label": `Connection ${id}` }, `#${id}`),
-        h("span", { class: "soft" }, `${verdict.peer} at ${verdict.listener}`)),
-      h("p", { class: "line" }, text));
+        h("span", { class: "soft" }, `${verdict.peer} at ${verdict.listener}`),
+      ),
+      h("p", { class: "line" }, text),
+    );
     item.dataset.key = keyOf(verdict);
     return item;
   }

@@ -1,0 +1,56 @@
+//! What befalls processes: a peer that is stopped, a server that is.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use common::{Running, Serve, wsbeat};
+use tungstenite::Message;
+
+/// It reads nothing and answers nothing, and its kernel says that all is well.
+#[test]
+fn threat_16_a_peer_that_was_stopped_is_closed_in_time() {
+    let serve = Serve::start(&["--interval", "300ms"]);
+    let mut stopped = Running::start(wsbeat(["connect", &serve.url]));
+    let other = Running::start(wsbeat(["connect", &serve.url, "--count", "8"]));
+    std::thread::sleep(Duration::from_millis(700));
+    stopped.signal("STOP");
+    let other = other.end();
+    assert_eq!(other.code, Some(0), "{other:?}");
+    std::thread::sleep(Duration::from_secs(1));
+    stopped.signal("CONT");
+    let stopped = stopped.end();
+    assert_eq!(stopped.code, Some(4), "{stopped:?}");
+    let ended = serve.stop();
+    assert_eq!(ended.stderr.matches(" close 4408 peer-silent: 2 unanswered").count(), 1, "{}", ended.stderr);
+}
+
+/// The stalls of the host are nobody's fault: six seconds are longer than any interval and timeout here.
+#[test]
+fn threat_21_a_server_that_was_stopped_closes_nobody() {
+    let mut serve = Serve::start(&["--dialect", "none", "--ping-interval", "500ms", "--ping-timeout", "500ms"]);
+    let mut client = serve.client();
+    client.get_mut().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let talking = std::thread::spawn(move || {
+        let (end, mut pings) = (Instant::now() + Duration::from_secs(9), 0);
+        while Instant::now() < end {
+            match client.read() {
+                Ok(Message::Close(close)) => panic!("closed: {close:?}"),
+                Ok(message) => pings += u32::from(message.is_ping()),
+                Err(tungstenite::Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) => panic!("{e}"),
+            }
+        }
+        pings
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    serve.running.signal("STOP");
+    std::thread::sleep(Duration::from_secs(6));
+    serve.running.signal("CONT");
+    assert!(talking.join().unwrap() >= 3, "pings before and after");
+    let ended = serve.stop();
+    assert!(!ended.stderr.contains(" close 4408"), "{}", ended.stderr);
+}
