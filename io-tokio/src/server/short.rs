@@ -57,7 +57,8 @@ mod tests {
     fn what_is_taken_here_is_what_tungstenite_makes_of_it() {
         let (mut rng, mut taken) = (Rng::new(3), 0);
         for _ in 0..200_000 {
-            let len = rng.below(if rng.below(8) == 0 { 140 } else { 9 }) as usize;
+            let is_long = rng.below(8) == 0;
+            let len = rng.below(if is_long { 140 } else { 9 }) as usize;
             // Mostly what a client sends, but each part of it wrong now and then.
             let odd = |rng: &mut Rng| rng.below(12) == 0;
             let first = if odd(&mut rng) { rng.below(256) as u8 } else { [0x8a, 0x81][rng.below(2) as usize] };

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_connection_at_rest_is_small() {
-        // mio adds eight bytes for its own checks in debug builds.
-        assert!(size_of::<Option<Slot>>() <= 32 + 8 * usize::from(cfg!(debug_assertions)), "{}", size_of::<Option<Slot>>());
+        // mio adds a field for its own checks in debug builds, and what aligns it.
+        assert!(size_of::<Option<Slot>>() <= 32 + 16 * usize::from(cfg!(debug_assertions)), "{}", size_of::<Option<Slot>>());
     }
 }
