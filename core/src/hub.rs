@@ -293,7 +293,8 @@ impl Hub {
         let postpones = shared.is_steady && member.state.only_postpones(&input);
         member.state.apply(&shared.policy, &cx, input, &mut out);
         let phase = member.state.phase();
-        if postpones && !self.due.contains(slot) {
+        // A sign of life that closed has brought the end of the close handshake about.
+        if postpones && phase == Phase::Open && !self.due.contains(slot) {
             debug_assert!(deadline_of(self.seed, &self.slots, &self.policies, slot) >= self.wheel.armed(slot), "{input:?}");
             return phase;
         }

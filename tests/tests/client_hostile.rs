@@ -146,10 +146,13 @@ async fn refused(answer: impl FnOnce(&str) -> String + Send + 'static, endless: 
     tokio::time::timeout(SOON, client.connect()).await.expect("in time").expect_err("refused")
 }
 
+/// What a server answers to the head of a request.
+type Answer = Box<dyn FnOnce(&str) -> String + Send>;
+
 #[tokio::test]
 async fn threat_26_answers_to_the_upgrade_that_cannot_be_are_refused_with_the_reason_and_soon() {
     let wrong_key = |head: &str| format!("{}\r\n", accept_line(&head.replace("Key: ", "Key: x")));
-    let cases: [(&str, Box<dyn FnOnce(&str) -> String + Send>, &'static str, &str); 6] = [
+    let cases: [(&str, Answer, &'static str, &str); 6] = [
         ("an extension", Box::new(|h| accept_line(h) + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"), "", "extension"),
         ("a subprotocol", Box::new(|h| accept_line(h) + "Sec-WebSocket-Protocol: mqtt\r\n\r\n"), "", "ubprotocol"),
         ("another key", Box::new(wrong_key), "", "Accept"),

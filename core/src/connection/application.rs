@@ -111,7 +111,7 @@ impl State {
     }
 
     fn beat_stalls_at(&self, ask: &Ask) -> Instant {
-        if self.beat_unwritten() == Unwritten::None { Instant::NEVER } else { self.time(At::BeatWritten).after(ask.write_stall) }
+        if !self.is_beat_unwritten() { Instant::NEVER } else { self.time(At::BeatWritten).after(ask.write_stall) }
     }
 
     /// A deadline that an input brought about passes now at the earliest.
@@ -122,7 +122,7 @@ impl State {
                 self.rest.make_late().beats_oldest = Some(floor);
             }
         }
-        if self.beat_unwritten() != Unwritten::None {
+        if self.is_beat_unwritten() {
             self.set_time(At::BeatWritten, self.time(At::BeatWritten).max(now.before(ask.write_stall)));
         }
     }
@@ -133,7 +133,12 @@ impl State {
 
     /// When the next heartbeat is due.
     pub(super) fn beat_due(&self, ask: &Ask, cx: &Ctx) -> Instant {
-        if ask.jitter_ppm == 0 { self.beats_due() } else { self.beats_grid().due(spacing(ask, cx)) }
+        if ask.jitter_ppm == 0 { self.beats_due() } else { self.moved_beat_due(ask, cx) }
+    }
+
+    #[inline(never)]
+    fn moved_beat_due(&self, ask: &Ask, cx: &Ctx) -> Instant {
+        self.beats_grid().due(spacing(ask, cx))
     }
 
     fn is_beat_due(&self, ask: &Ask, cx: &Ctx) -> bool {
@@ -160,7 +165,7 @@ impl State {
     /// From when on a beat may close, where it finds its misses: L · period less a tenth of a period after the writing of
     /// the oldest, so that a heartbeat that was written late has its time.
     fn misses_deadline(&self, ask: &Ask, misses: u8) -> Option<Instant> {
-        if self.beat_unwritten() != Unwritten::None || self.beats_unanswered < misses {
+        if self.is_beat_unwritten() || self.beats_unanswered < misses {
             return None;
         }
         Some(self.oldest_beat().after(ask.period.times(u64::from(misses)).minus(ask.period.part(10))))
@@ -202,7 +207,7 @@ impl State {
         }
         let deadline = self.beat_due(ask, cx);
         let point = self.pass_beat(ask, cx);
-        if self.beat_unwritten() != Unwritten::None {
+        if self.is_beat_unwritten() {
             return None;
         }
         match ask.death {
@@ -223,7 +228,7 @@ impl State {
     /// The host slept: what is unanswered starts anew; a heartbeat that is due goes out without a count (R5).
     pub(super) fn beats_stalled<S: Sink>(&mut self, ask: &Ask, beats: &mut Beats, cx: &Ctx, out: &mut S) {
         let now = cx.now.at;
-        if self.beats_unanswered > 0 || self.beat_unwritten() != Unwritten::None {
+        if self.beats_unanswered > 0 || self.is_beat_unwritten() {
             self.set_time(At::BeatWritten, now);
         }
         if let Some(late) = self.rest.late_if_any() {
@@ -232,7 +237,7 @@ impl State {
         }
         if self.is_beat_due(ask, cx) {
             let point = self.pass_beat(ask, cx);
-            if self.beat_unwritten() == Unwritten::None {
+            if !self.is_beat_unwritten() {
                 self.send_uncounted(ask, point, beats, cx, out);
             }
         }
@@ -316,7 +321,7 @@ impl State {
 
     /// The transport took bytes.
     pub(super) fn beats_wrote(&mut self, now: Instant) {
-        if self.beat_unwritten() != Unwritten::None {
+        if self.is_beat_unwritten() {
             self.set_time(At::BeatWritten, now);
         }
     }

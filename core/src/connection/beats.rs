@@ -44,7 +44,3 @@ pub(super) enum Unwritten {
     /// It was sent after a stall, outside the ring: its answer is ignored.
     Uncounted,
 }
-
-impl Unwritten {
-    pub(super) const ALL: [Unwritten; 3] = [Unwritten::None, Unwritten::Counted, Unwritten::Uncounted];
-}

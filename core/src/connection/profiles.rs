@@ -1,4 +1,6 @@
 //! The transport plane under the profiles: known systems, reproduced with their ways.
+//!
+//! Its entries are never inlined: the way of `strict`, which most connections go, stays short.
 
 use super::state::{At, State};
 use super::transport::{Facts, payload_of};
@@ -8,6 +10,7 @@ use crate::policy::{Profile, Transport};
 use crate::time::{Instant, Span};
 
 impl State {
+    #[inline(never)]
     pub(super) fn profile_deadline(&self, t: &Transport, cx: &Ctx) -> Instant {
         let due = self.ping_due(t, cx);
         match t.profile {
@@ -23,6 +26,7 @@ impl State {
         }
     }
 
+    #[inline(never)]
     pub(super) fn profile_judge(&self, t: &Transport, cx: &Ctx) -> Option<Outcome> {
         if self.unread() {
             return None;
@@ -38,6 +42,7 @@ impl State {
         }
     }
 
+    #[inline(never)]
     pub(super) fn profile_ping<S: Sink>(&mut self, t: &Transport, cx: &Ctx, out: &mut S) {
         match t.profile {
             Profile::Strict => {}
@@ -49,6 +54,7 @@ impl State {
         }
     }
 
+    #[inline(never)]
     pub(super) fn profile_pong<S: Sink>(&mut self, t: &Transport, cx: &Ctx, payload: Payload, out: &mut S) {
         match t.profile {
             Profile::Websockets => self.websockets_pong(t, cx, payload, out),
@@ -61,6 +67,7 @@ impl State {
         self.rest.profile().last_ping
     }
 
+    #[inline(never)]
     pub(super) fn profile_lift(&mut self, t: &Transport, now: Instant) {
         let floor = now.before(t.timeout);
         match t.profile {

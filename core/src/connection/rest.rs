@@ -95,6 +95,9 @@ impl Rest {
     }
 
     pub(super) fn late(&self) -> &Late {
+        if self.0.is_none() {
+            return &Late::NONE;
+        }
         self.get().and_then(|parts| parts.late.as_deref()).unwrap_or(&Late::NONE)
     }
 

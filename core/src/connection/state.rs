@@ -102,7 +102,13 @@ impl State {
     }
 
     pub(crate) const fn phase(&self) -> Phase {
-        Phase::ALL[self.phase_index() as usize]
+        match self.phase_index() {
+            0 => Phase::Handshake,
+            1 => Phase::Open,
+            2 => Phase::Closing,
+            3 => Phase::Echoed,
+            _ => Phase::Ended,
+        }
     }
 
     pub(super) fn set_phase(&mut self, phase: Phase) {
@@ -131,7 +137,10 @@ impl State {
 
     #[inline]
     pub(super) fn time(&self, at: At) -> Instant {
-        self.near[at as usize].at(self.anchor(at)).unwrap_or_else(|| self.rest.wide().instants[at as usize])
+        match self.near[at as usize].at(self.anchor(at)) {
+            Some(time) => time,
+            None => self.far_time(at),
+        }
     }
 
     #[inline]
@@ -139,8 +148,18 @@ impl State {
         let near = Near::new(time, self.anchor(at));
         self.near[at as usize] = near;
         if near == Near::FAR {
-            self.rest.make_wide().instants[at as usize] = time;
+            self.set_far_time(at, time);
         }
+    }
+
+    #[cold]
+    fn far_time(&self, at: At) -> Instant {
+        self.rest.wide().instants[at as usize]
+    }
+
+    #[cold]
+    fn set_far_time(&mut self, at: At, time: Instant) {
+        self.rest.make_wide().instants[at as usize] = time;
     }
 
     /// Before and after [`Phase::Open`]: when the handshake, or the close handshake, ends.
@@ -217,8 +236,13 @@ impl State {
     pub(super) fn ping_written(&self, age: u8) -> Instant {
         match age.checked_sub(1) {
             None => self.time(At::PingWritten),
-            Some(place) => self.rest.late().pings.get(usize::from(place)).copied().unwrap_or(Instant::NEVER),
+            Some(place) => self.older_ping_written(place),
         }
+    }
+
+    #[cold]
+    fn older_ping_written(&self, place: u8) -> Instant {
+        self.rest.late().pings.get(usize::from(place)).copied().unwrap_or(Instant::NEVER)
     }
 
     /// Written pings since the last pong that counts.
@@ -235,8 +259,13 @@ impl State {
         let few = u8::try_from(pings).unwrap_or(UNANSWERED_FEW).min(UNANSWERED_FEW);
         self.set_unanswered_few(few);
         if few == UNANSWERED_FEW {
-            self.rest.make().unanswered = pings;
+            self.set_unanswered_many(pings);
         }
+    }
+
+    #[cold]
+    fn set_unanswered_many(&mut self, pings: u32) {
+        self.rest.make().unanswered = pings;
     }
 
     #[inline]
@@ -253,7 +282,7 @@ impl State {
         let is_wide = (srtt | var) >> 24 != 0;
         self.set_rtt_is_wide(is_wide);
         if is_wide {
-            self.rest.make_wide().rtt_us = [srtt, var];
+            self.set_wide_rtt([srtt, var]);
         } else {
             self.rtt_us = [srtt, var].map(|us| {
                 let [a, b, c, _] = us.to_le_bytes();
@@ -262,11 +291,25 @@ impl State {
         }
     }
 
+    #[cold]
+    fn set_wide_rtt(&mut self, us: [u32; 2]) {
+        self.rest.make_wide().rtt_us = us;
+    }
+
     // Heartbeats.
+
+    /// Whether the newest heartbeat is not written yet.
+    pub(super) const fn is_beat_unwritten(&self) -> bool {
+        self.beat_unwritten_index() != Unwritten::None as u8
+    }
 
     /// The newest heartbeat, while it is not written yet.
     pub(super) const fn beat_unwritten(&self) -> Unwritten {
-        Unwritten::ALL[self.beat_unwritten_index() as usize]
+        match self.beat_unwritten_index() {
+            0 => Unwritten::None,
+            1 => Unwritten::Counted,
+            _ => Unwritten::Uncounted,
+        }
     }
 
     pub(super) fn set_beat_unwritten(&mut self, unwritten: Unwritten) {
@@ -299,57 +342,20 @@ impl State {
         let (mut newer, mut back) = (last, [0; RING]);
         for (back, token) in back.iter_mut().zip(tokens).take(usize::from(known)) {
             let Ok(distance) = u16::try_from(newer.wrapping_sub(token)) else {
-                self.set_tokens_are_wide(true);
-                self.rest.make_wide().tokens = tokens;
-                return;
+                return self.set_wide_tokens(tokens);
             };
             (*back, newer) = (distance, token);
         }
         self.set_tokens_are_wide(false);
         self.tokens_back = back;
     }
+
+    #[cold]
+    fn set_wide_tokens(&mut self, tokens: [u64; RING]) {
+        self.set_tokens_are_wide(true);
+        self.rest.make_wide().tokens = tokens;
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Span;
-
-    #[test]
-    fn a_connection_with_both_planes_takes_104_bytes() {
-        assert_eq!(size_of::<State>(), 104);
-    }
-
-    #[test]
-    fn an_instant_that_is_too_far_for_its_field_is_kept_apart_and_not_rounded() {
-        let mut state = State::accepted(Instant::ZERO, Instant::from_secs(5));
-        for secs in [10, 1_000_000, 1_000_020, 1_000_500] {
-            state.set_pings_due(Instant::from_secs(secs));
-            let times = [Instant::from_secs(secs).before(Span::from_nanos(7)), Instant::from_nanos(3), Instant::NEVER];
-            for time in times {
-                state.set_time(At::LastPong, time);
-                assert_eq!(state.time(At::LastPong), time);
-                state.set_pings_due(Instant::from_secs(secs + 50_000));
-                assert_eq!(state.time(At::LastPong), time);
-            }
-        }
-    }
-
-    #[test]
-    fn tokens_and_round_trips_come_back_whatever_their_size() {
-        let mut state = State::accepted(Instant::ZERO, Instant::NEVER);
-        for step in [1, 5_000, 65_535, 65_536, u64::MAX / 8] {
-            let tokens = [7, 6, 5, 4].map(|k| k * step);
-            state.set_tokens(7 * step + step, tokens, 4);
-            assert_eq!((state.tokens(), state.last_token(), state.tokens_known()), (tokens, 8 * step, 4));
-        }
-        for us in [[0, 0], [1, 2], [0xFF_FFFF, 3], [3, 0x100_0000], [u32::MAX, u32::MAX]] {
-            state.set_rtt(Rtt::of_parts(us[0], us[1], 2));
-            assert_eq!(state.rtt().parts(), (us, 2));
-        }
-        for pings in [0, 6, 7, 8, u32::MAX] {
-            state.set_unanswered(pings);
-            assert_eq!(state.unanswered(), pings);
-        }
-    }
-}
+mod tests;

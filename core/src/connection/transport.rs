@@ -71,8 +71,12 @@ impl State {
 
     /// When the next ping is due.
     pub(super) fn ping_due(&self, t: &Transport, cx: &Ctx) -> Instant {
-        let spacing = spacing(t, cx);
-        if spacing.jitter_ppm == 0 { self.pings_due() } else { self.pings_grid().due(spacing) }
+        if t.jitter_ppm == 0 { self.pings_due() } else { self.moved_ping_due(t, cx) }
+    }
+
+    #[inline(never)]
+    fn moved_ping_due(&self, t: &Transport, cx: &Ctx) -> Instant {
+        self.pings_grid().due(spacing(t, cx))
     }
 
     /// The ping that was due is served.
