@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use crate::cmd::{advise, check_config, completions, connect, dialects, man, ping, replay, serve, simulate, top};
+use crate::cmd::{advise, check_config, completions, connect, dialects, load, man, ping, replay, serve, simulate, top};
 
 /// Keeps WebSocket connections honest: serve, connect and watch heartbeats, and learn why a peer was given up
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ pub(crate) enum Command {
     Serve(Box<serve::ServeArgs>),
     Connect(Box<connect::ConnectArgs>),
     Ping(Box<ping::PingArgs>),
+    Load(Box<load::LoadArgs>),
     Advise(advise::AdviseArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Replay(replay::ReplayArgs),

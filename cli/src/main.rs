@@ -51,6 +51,7 @@ fn run(command: Command, common: &Common, out: &mut Out, log: &Logger) -> Result
         Command::Serve(args) => cmd::serve::run(*args, out, log),
         Command::Connect(args) => cmd::connect::run(*args, out, log),
         Command::Ping(args) => cmd::ping::run(*args, out, log),
+        Command::Load(args) => cmd::load::run(&args, out, log),
         Command::Advise(args) => cmd::advise::run(&args, out),
         Command::Simulate(args) => cmd::simulate::run(&args, out),
         Command::Replay(args) => cmd::replay::run(&args, out),

@@ -88,6 +88,7 @@ fn meets(code: i32, args: &[&str], server: Server) {
 }
 
 const CONNECT: &[&str] = &["connect", "URL"];
+const LOAD: &[&str] = &["load", "URL", "-c", "1", "-z", "1s", "--ramp", "0s"];
 const PING_URL: &[&str] = &["ping", "URL", "-i", "50ms", "-W", "200ms"];
 
 #[test]
@@ -99,6 +100,9 @@ fn clients_end_as_the_table_says() {
         (0, &["ping", "URL", "-c", "1"], Server::Real(&[])),
         (0, &["ping", "URL", "-w", "300ms"], Server::Real(&[])),
         (0, &["ping", "URL", "--check", "-c", "1", "--warn", "5s", "--crit", "5s"], Server::Real(&[])),
+        (0, &["load", "URL", "-c", "2", "-z", "300ms", "--ramp", "0s"], Server::Real(FAST)),
+        (1, &["load", "URL", "-c", "2", "-z", "300ms", "--ramp", "0s", "--slo", "pings=0"], Server::Real(FAST)),
+        (1, &["load", "URL", "-c", "1", "-z", "500ms", "--ramp", "0s"], Server::Drops),
         (1, &["ping", "URL", "-c", "2", "-i", "20ms", "-W", "100ms"], Server::Mute),
         (1, &["ping", "URL", "-w", "300ms"], Server::Mute),
         (1, &["ping", "URL", "--check", "-c", "1", "-W", "100ms"], Server::Mute),
@@ -114,15 +118,15 @@ fn clients_end_as_the_table_says() {
 
 #[test]
 fn what_cannot_be_connected_is_3_and_what_cannot_be_meant_is_2() {
-    for command in [CONNECT, PING_URL, &["ping", "URL", "--check"]] {
+    for command in [CONNECT, PING_URL, &["ping", "URL", "--check"], LOAD] {
         for server in [Server::Refused, Server::NoHost, Server::NoTls, Server::Http("403 Forbidden"), Server::Http("200 OK")] {
             meets(3, command, server);
         }
     }
-    for command in ["connect", "ping"] {
+    for command in [&["connect"][..], &["ping"], &["load", "-c", "1"]] {
         for url in ["http://127.0.0.1", "127.0.0.1:8888", "ws://", "ws://u:p@127.0.0.1"] {
-            let ended = run([command, url]);
-            assert_eq!(ended.code, Some(2), "{command} {url}: {}", ended.stderr);
+            let ended = run([command, &[url]].concat());
+            assert_eq!(ended.code, Some(2), "{command:?} {url}: {}", ended.stderr);
         }
     }
 }

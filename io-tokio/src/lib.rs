@@ -6,6 +6,8 @@ pub mod admin;
 pub mod client;
 pub mod clock;
 pub mod heartbeat;
+#[cfg(all(unix, feature = "load"))]
+pub mod load;
 #[cfg(unix)]
 pub mod server;
 mod tape;

@@ -40,6 +40,7 @@ impl Scene {
         loop {
             let page = self.page(&format!("{query}{cursor}"));
             ids.extend(Scene::ids(&page));
+            assert!(ids.len() <= self.raws.len(), "pages repeat what others have: {ids:?}");
             let Some(next) = page["next"].as_str() else { return ids };
             cursor = format!("&cursor={next}");
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wsbeat_core::event::{ConnId, VerdictKind};
-use wsbeat_tests::http::{Administered, Events, get};
+use wsbeat_tests::http::{Administered, Events, get, status};
 use wsbeat_tests::raw::{PATIENCE, Raw};
 use wsbeat_tests::serving::{Serving, config};
 use wsbeat_tokio::admin::{AdminConfig, AdminLimits};
@@ -71,12 +71,13 @@ fn streams_are_limited_and_one_that_ends_makes_room() {
     let limits = AdminLimits { streams_max: 2, ..AdminLimits::default() };
     let admin = Administered::start(|config| AdminConfig { limits, ..config }, &[("main", serving.handle.clone())]);
     let mut open = vec![Events::open(admin.address), Events::open(admin.address)];
+    assert_eq!(status(admin.address, "/api/events"), 503);
     let refused = get(admin.address, "/api/events");
     assert_eq!((refused.status, refused.error().as_str()), (503, "2 event streams already: no more at once"));
     assert_eq!(get(admin.address, "/api/summary").status, 200, "everything else goes on");
     drop(open.pop());
     let end = Instant::now() + PATIENCE;
-    while wsbeat_tests::http::status(admin.address, "/api/events") != 200 {
+    while status(admin.address, "/api/events") != 200 {
         assert!(Instant::now() < end, "a stream that has gone keeps its place");
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use wsbeat_tests::http::{Administered, Events, get, post, request, send, status};
-use wsbeat_tests::raw::{PATIENCE, Raw};
+use wsbeat_tests::raw::{PATIENCE, Raw, masked};
 use wsbeat_tests::serving::{Serving, config};
 use wsbeat_tokio::admin::{AdminConfig, AdminLimits};
 
@@ -109,14 +109,13 @@ fn a_stream_of_events_outlives_the_time_of_a_request() {
 
 #[test]
 fn while_the_driver_stands_still_health_says_so_and_nothing_hangs() {
-    let (serving, admin) = scene(short());
+    let (serving, admin) = scene(AdminLimits { timeout: Duration::from_millis(150), ..AdminLimits::default() });
     let mut raw = Raw::open(serving.address);
     serving.until("open", |handle| handle.count() == 1);
-    // The handler sleeps for 300 ms at each of these, on the driver.
-    for _ in 0..6 {
-        raw.text("sleep!");
-    }
-    std::thread::sleep(Duration::from_millis(100));
+    // The handler sleeps for 300 ms at each of these, on the driver; they come in one piece, and are worked off in one.
+    let before = serving.handle.stats().bytes_in.get();
+    raw.write(&masked(0x81, b"sleep!").repeat(10));
+    serving.until("asleep", |handle| handle.stats().bytes_in.get() > before);
     let answer = get(admin.address, "/healthz");
     assert_eq!((answer.status, answer.error().as_str()), (503, "a driver of the server does not answer"));
     serving.until("awake", |_| status(admin.address, "/healthz") == 200);

@@ -5,6 +5,7 @@ pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod dialects;
+pub(crate) mod load;
 pub(crate) mod man;
 pub(crate) mod ping;
 pub(crate) mod replay;

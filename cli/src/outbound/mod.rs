@@ -53,7 +53,16 @@ impl Way {
         Ok(client)
     }
 
-    fn trust(&self) -> Result<Trust, Failure> {
+    /// The headers of the upgrade request.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        self.header.clone()
+    }
+
+    /// Whom a `wss://` server is believed.
+    ///
+    /// # Errors
+    /// The file of certificates cannot be used.
+    pub(crate) fn trust(&self) -> Result<Trust, Failure> {
         let Some(file) = &self.ca else {
             return Ok(if self.insecure { Trust::Insecure } else { Trust::Platform });
         };

@@ -22,9 +22,9 @@ mod pinned;
 mod proxy;
 mod reconnect;
 mod recording;
-mod request;
+pub(crate) mod request;
 #[cfg(feature = "tls")]
-mod tls;
+pub(crate) mod tls;
 mod transport;
 
 use std::net::SocketAddr;

@@ -13,22 +13,22 @@ use super::ConnectError;
 
 /// Where a URL leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// A name or an address, IPv6 without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) scheme: Scheme,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) scheme: Scheme,
     uri: Uri,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Ws,
     Wss,
 }
 
 impl Target {
-    pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, ConnectError> {
         let refuse = |problem: &str| ConnectError::Url { url: url.to_owned(), problem: problem.to_owned() };
         let uri: Uri = url.parse().map_err(|e: tungstenite::http::uri::InvalidUri| refuse(&e.to_string()))?;
         let scheme = match uri.scheme_str() {
@@ -62,14 +62,14 @@ impl Target {
 
     /// The host and port as they stand in a request.
     #[cfg(feature = "proxy")]
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let Target { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// Whether it is this machine itself.
     #[cfg(feature = "proxy")]
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         match self.host.parse::<std::net::IpAddr>() {
             Ok(address) => address.is_loopback(),
             Err(_) => self.host.eq_ignore_ascii_case("localhost"),
@@ -77,7 +77,7 @@ impl Target {
     }
 
     /// The upgrade request with these headers beside those that RFC 6455 §4.1 asks for.
-    pub(super) fn request(&self, headers: &[(String, String)], subprotocol: Option<&str>) -> Result<Request, ConnectError> {
+    pub(crate) fn request(&self, headers: &[(String, String)], subprotocol: Option<&str>) -> Result<Request, ConnectError> {
         let mut request =
             self.uri.clone().into_client_request().map_err(|e| ConnectError::Url { url: self.uri.to_string(), problem: e.to_string() })?;
         for (name, value) in headers {

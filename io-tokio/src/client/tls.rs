@@ -27,6 +27,27 @@ where
     connector.connect(name, stream).await.map_err(failed)
 }
 
+/// What every connection to one host has in common.
+#[cfg(all(unix, feature = "load"))]
+pub(crate) struct ClientTls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+#[cfg(all(unix, feature = "load"))]
+impl ClientTls {
+    pub(crate) fn new(trust: &Trust, host: &str) -> Result<Self, ConnectError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(failed)?;
+        Ok(ClientTls { config: Arc::new(config(trust)?), name })
+    }
+
+    /// The client's side of a handshake. `None` where rustls cannot begin one.
+    pub(crate) fn begin(&self) -> Option<Box<crate::server::tls::Tls>> {
+        let connection = rustls::ClientConnection::new(Arc::clone(&self.config), self.name.clone()).ok()?;
+        Some(crate::server::tls::Tls::begin(connection.into()))
+    }
+}
+
 fn config(trust: &Trust) -> Result<ClientConfig, ConnectError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(failed)?;

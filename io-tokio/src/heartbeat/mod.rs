@@ -29,7 +29,7 @@ mod gate;
 mod machine;
 mod meter;
 mod outbox;
-mod recognise;
+pub(crate) mod recognise;
 mod sink;
 mod turn;
 mod wakers;

@@ -15,7 +15,7 @@ pub(super) fn preferred() -> Option<&'static Dialect> {
 }
 
 /// The preset in which `message` is a heartbeat of the peer's, or the opening that negotiates one.
-pub(super) fn recognise(role: Role, message: Message<'_>, wall_ms: u64, decoder: &mut Decoder) -> Option<&'static Dialect> {
+pub(crate) fn recognise(role: Role, message: Message<'_>, wall_ms: u64, decoder: &mut Decoder) -> Option<&'static Dialect> {
     let len = match message {
         Message::Text(text) => text.len(),
         Message::Binary(bytes) => bytes.len(),

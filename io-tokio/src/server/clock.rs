@@ -6,21 +6,21 @@ use wsbeat_core::time::{Instant, Now};
 
 /// Monotonic time since the server was made, and Unix time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     zero: StdInstant,
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Clock { zero: StdInstant::now() }
     }
 
-    pub(super) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now::new(self.monotonic(), u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn monotonic(&self) -> Instant {
+    pub(crate) fn monotonic(&self) -> Instant {
         Instant::from_nanos(u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 }

@@ -30,8 +30,8 @@ use super::world::World;
 use super::{Ending, Summary};
 use crate::tape::Tape;
 
-/// The bytes that one read takes at most, shared by all connections. A flood of the smallest messages fills it with two
-/// thousand, which is how long the others wait before the clock is looked at again.
+/// The bytes that one read takes at most, shared by all connections: whether a turn has read for long enough is asked between two
+/// reads. It holds 2,300 of the smallest messages; with 64 KiB a flood of these delayed all others four times as long.
 const SPACE_BYTES: usize = 16 << 10;
 /// The events that one look at the sockets takes at most.
 const EVENTS: usize = 1_024;

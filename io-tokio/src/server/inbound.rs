@@ -8,8 +8,6 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use wsbeat_core::event::Fault;
 
-use super::config::ServerLimits;
-
 /// How much tungstenite copies (and first fills with zeros) at a time: a heartbeat fits, a long message takes few rounds.
 const READ_BUFFER_BYTES: usize = 1_024;
 
@@ -17,9 +15,9 @@ const READ_BUFFER_BYTES: usize = 1_024;
 ///
 /// It takes every write whole, so the library never holds unwritten output. With its write buffer turned off, each write
 /// is one frame: a pong, or the echo of a close, which the caller sends or drops.
-pub(super) struct View<'r, 'w> {
-    pub(super) received: &'r [u8],
-    pub(super) replies: &'w mut Vec<u8>,
+pub(crate) struct View<'r, 'w> {
+    pub(crate) received: &'r [u8],
+    pub(crate) replies: &'w mut Vec<u8>,
 }
 
 impl Read for View<'_, '_> {
@@ -43,19 +41,19 @@ impl Write for View<'_, '_> {
 }
 
 /// A context that has read nothing yet.
-pub(super) fn context(limits: &ServerLimits) -> WebSocketContext {
-    let message_bytes_max = Some(limits.message_bytes_max as usize);
+pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
+    let message_bytes_max = Some(message_bytes_max as usize);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_write_buffer_size(512)
         .max_message_size(message_bytes_max)
         .max_frame_size(message_bytes_max);
-    WebSocketContext::new(Role::Server, Some(config))
+    WebSocketContext::new(role, Some(config))
 }
 
 /// What an error of tungstenite's says of the peer; `None` where it only wants more bytes.
-pub(super) fn fault(error: &Error) -> Option<Fault> {
+pub(crate) fn fault(error: &Error) -> Option<Fault> {
     match error {
         Error::Io(e) if e.kind() == io::ErrorKind::WouldBlock => None,
         Error::Utf8(_) => Some(Fault::Utf8),
@@ -66,7 +64,7 @@ pub(super) fn fault(error: &Error) -> Option<Fault> {
 
 /// Follows the frame headers of what arrives: tells whether a connection is at rest, and counts the frames of a message.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// The bytes of the payload that are still to come.
     payload_left: u64,
     /// A header of which not all has come.
@@ -90,7 +88,7 @@ const HEAD_MAX: usize = 14;
 impl Walk {
     /// Follows `bytes`. False where a message has more than `frames_max` frames.
     #[must_use]
-    pub(super) fn follow(&mut self, mut bytes: &[u8], frames_max: u32) -> bool {
+    pub(crate) fn follow(&mut self, mut bytes: &[u8], frames_max: u32) -> bool {
         (self.rested, self.headers, self.pinged) = (false, 0, false);
         while !bytes.is_empty() && !self.broken {
             self.rested |= self.at_rest();
@@ -109,7 +107,7 @@ impl Walk {
     }
 
     /// Between two messages, nothing of the next one seen.
-    pub(super) fn at_rest(&self) -> bool {
+    pub(crate) fn at_rest(&self) -> bool {
         self.payload_left == 0 && self.head_len == 0 && !self.in_message && !self.broken
     }
 
@@ -120,7 +118,7 @@ impl Walk {
     }
 
     /// What is under way now began in the bytes followed last.
-    pub(super) fn began_anew(&self) -> bool {
+    pub(crate) fn began_anew(&self) -> bool {
         self.rested
     }
 

@@ -174,7 +174,7 @@ impl<H: Handler> Driver<H> {
     }
 
     fn spare_context(&mut self) -> WebSocketContext {
-        self.spare.take().unwrap_or_else(|| inbound::context(&self.world.limits))
+        self.spare.take().unwrap_or_else(|| inbound::context(tungstenite::protocol::Role::Server, self.world.limits.message_bytes_max))
     }
 
     fn keep(&mut self, id: ConnId, partial: Partial) {

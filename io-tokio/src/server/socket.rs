@@ -8,27 +8,27 @@ use mio::net::TcpStream;
 use super::tls::Tls;
 
 /// The socket of a connection. TLS stands in a box that only connections with TLS have: plain ones pay a look at it.
-pub(super) struct Socket<'a> {
-    pub(super) stream: &'a mut TcpStream,
-    pub(super) tls: Option<&'a mut Tls>,
+pub(crate) struct Socket<'a> {
+    pub(crate) stream: &'a mut TcpStream,
+    pub(crate) tls: Option<&'a mut Tls>,
 }
 
 /// What one read gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// The bytes for the user's side.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// The bytes on the wire.
-    pub(super) wire_bytes: usize,
+    pub(crate) wire_bytes: usize,
     /// It was all that had arrived.
-    pub(super) is_drained: bool,
+    pub(crate) is_drained: bool,
     /// No more will come.
-    pub(super) is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 impl Socket<'_> {
     /// Reads as much as `into` holds, of which only a part may be for the user's side.
-    pub(super) fn receive(&mut self, into: &mut [u8]) -> Received {
+    pub(crate) fn receive(&mut self, into: &mut [u8]) -> Received {
         if let Some(tls) = &mut self.tls {
             return tls.read(self.stream, into);
         }
@@ -43,7 +43,7 @@ impl Socket<'_> {
     }
 
     /// Whether a read would find bytes; `None` where it would find that none have come yet.
-    pub(super) fn has_bytes(&mut self) -> Option<bool> {
+    pub(crate) fn has_bytes(&mut self) -> Option<bool> {
         if self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
             return Some(true);
         }
@@ -55,17 +55,17 @@ impl Socket<'_> {
     }
 
     /// Offers the kernel the records of TLS that wait. Returns whether it has taken all of them.
-    pub(super) fn flush_records(&mut self) -> io::Result<bool> {
+    pub(crate) fn flush_records(&mut self) -> io::Result<bool> {
         self.tls.as_mut().map_or(Ok(true), |tls| tls.flush(self.stream))
     }
 
     /// How many of the `taken` bytes count as sent: with TLS those of the records that the kernel took.
-    pub(super) fn sent(&mut self, taken: usize) -> usize {
+    pub(crate) fn sent(&mut self, taken: usize) -> usize {
         self.tls.as_mut().map_or(taken, |tls| tls.take_sent())
     }
 
     /// Ends our side behind what was written. False where the last record does not fit yet.
-    pub(super) fn finish(&mut self) -> bool {
+    pub(crate) fn finish(&mut self) -> bool {
         if let Some(tls) = &mut self.tls {
             tls.close(self.stream);
             if tls.waiting_bytes() > 0 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{InconsistentKeys, ServerConnection};
+use rustls::{Connection, InconsistentKeys, ServerConnection};
 
 use super::output::Kind;
 use super::socket::Received;
@@ -83,8 +83,8 @@ pub struct TlsConfigError {
 }
 
 /// TLS over one connection.
-pub(super) struct Tls {
-    connection: ServerConnection,
+pub(crate) struct Tls {
+    connection: Connection,
     /// What is decrypted and not read yet, in bytes.
     plaintext: usize,
     /// What was encrypted last and the kernel has not taken whole, in bytes of plaintext.
@@ -102,9 +102,13 @@ pub(super) struct Tls {
 impl Tls {
     /// The server's side of a handshake. `None` where rustls cannot begin one.
     pub(super) fn accept(config: &TlsConfig) -> Option<Box<Self>> {
-        let mut connection = ServerConnection::new(Arc::clone(&config.0)).ok()?;
+        Some(Tls::begin(ServerConnection::new(Arc::clone(&config.0)).ok()?.into()))
+    }
+
+    /// Either side of a handshake.
+    pub(crate) fn begin(mut connection: Connection) -> Box<Self> {
         connection.set_buffer_limit(Some(RECORD_BYTES_MAX));
-        Some(Box::new(Tls { connection, plaintext: 0, encrypted: 0, sent: 0, unwritten: Vec::new(), is_over: false, failure: None }))
+        Box::new(Tls { connection, plaintext: 0, encrypted: 0, sent: 0, unwritten: Vec::new(), is_over: false, failure: None })
     }
 
     /// Fills `into` with what has arrived, from at most about as many bytes on the wire: records need not hold anything.
@@ -163,7 +167,7 @@ impl Tls {
     }
 
     /// Why it ended, where it was not the peer's wish.
-    pub(super) fn failure(&self) -> Option<&rustls::Error> {
+    pub(crate) fn failure(&self) -> Option<&rustls::Error> {
         self.failure.as_ref()
     }
 

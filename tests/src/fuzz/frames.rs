@@ -6,12 +6,7 @@
 mod inbound;
 mod listener;
 
-/// What the server's code expects beside it.
-mod config {
-    pub(super) use wsbeat_tokio::server::ServerLimits;
-}
-
-use tungstenite::protocol::{Role as Side, WebSocketConfig, WebSocketContext};
+use tungstenite::protocol::{Role as Side, WebSocketContext};
 use wsbeat_core::dialect::Role;
 
 use super::heartbeat::dialects;
@@ -60,14 +55,11 @@ pub fn frames(data: &[u8]) {
 /// The bytes of one message at most, all its frames together.
 const MESSAGE_BYTES_MAX: u32 = 16 << 10;
 
-/// The server's context; a client's that is like it.
+/// The context of the dense drivers, on this side.
 fn context(role: Role) -> WebSocketContext {
-    match role {
-        Role::Server => inbound::context(&config::ServerLimits { message_bytes_max: MESSAGE_BYTES_MAX, ..Default::default() }),
-        Role::Client => {
-            let bytes_max = Some(MESSAGE_BYTES_MAX as usize);
-            let config = WebSocketConfig::default().read_buffer_size(1_024).write_buffer_size(0).max_write_buffer_size(512);
-            WebSocketContext::new(Side::Client, Some(config.max_message_size(bytes_max).max_frame_size(bytes_max)))
-        }
-    }
+    let side = match role {
+        Role::Server => Side::Server,
+        Role::Client => Side::Client,
+    };
+    inbound::context(side, MESSAGE_BYTES_MAX)
 }
