@@ -1,4 +1,5 @@
 //! The examples run, against real peers, and say what they are there to show.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,5 @@
 //! The examples run, against peers over real sockets, and do what they are there to show.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::Write;
 use std::process::Stdio;
