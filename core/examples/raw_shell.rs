@@ -1,7 +1,7 @@
 //! A shell of one's own over the raw core: a client on a blocking socket, without a runtime. It pings the server five times a
 //! second and gives it up when it falls silent. Its mask is zero; one that talks through proxies draws it at random.
 //! `cargo run -p wsbeat-core --example raw_shell -- 127.0.0.1:8888`.
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "an example shows what it does; a shell has a clock")]
 use std::io::{Error, ErrorKind, Read, Write};
 use std::{net::TcpStream, time::Duration};
 use wsbeat_core::connection::{Connection, Phase};
