@@ -39,14 +39,13 @@ pub(super) fn read<'s>(bytes: &[u8], space: &'s mut [u8; PAYLOAD_BYTES_MAX]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::config::ServerLimits;
     use crate::server::inbound::{View, context};
-    use tungstenite::protocol::Message;
+    use tungstenite::protocol::{Message, Role};
     use wsbeat_core::rng::Rng;
 
     /// What tungstenite makes of the bytes, where that is one message and nothing to say.
     fn whole_way(bytes: &[u8]) -> Option<Message> {
-        let (mut context, mut replies) = (context(&ServerLimits::default()), Vec::new());
+        let (mut context, mut replies) = (context(Role::Server, 1 << 20), Vec::new());
         let mut view = View { received: bytes, replies: &mut replies };
         let message = context.read(&mut view).ok()?;
         let next = context.read(&mut view);
