@@ -53,7 +53,6 @@ mod recording;
 mod response;
 mod running;
 mod shared;
-mod short;
 mod slot;
 pub(crate) mod socket;
 mod stats;

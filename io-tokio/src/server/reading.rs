@@ -9,7 +9,6 @@ use super::frame;
 use super::handler::Handler;
 use super::inbound::{self, View, Walk};
 use super::output::Kind;
-use super::short::{self, Short};
 use super::slot::{Partial, Stage};
 use super::socket::Received;
 use super::stats::Refusal;
@@ -113,9 +112,6 @@ impl<H: Handler> Driver<H> {
     fn frames(&mut self, id: ConnId, bytes: &[u8]) {
         let now = self.world.now.at;
         let own = self.world.slot(id).and_then(|slot| slot.busy.as_mut()?.partial.take());
-        if own.is_none() && self.short(id, bytes) {
-            return;
-        }
         let (mut context, mut walk, since, is_spare) = match own {
             Some(partial) => (partial.context, partial.walk, partial.since, false),
             None => (self.spare_context(), Walk::default(), now, true),
@@ -143,26 +139,6 @@ impl<H: Handler> Driver<H> {
         if let Some(slot) = self.world.slot(id) {
             slot.settle();
         }
-    }
-
-    /// Works off bytes that are one pong or one short text. False where they are not.
-    fn short(&mut self, id: ConnId, bytes: &[u8]) -> bool {
-        let message_bytes_max = self.world.limits.message_bytes_max as usize;
-        if bytes.len() > short::PAYLOAD_BYTES_MAX || bytes.len() > message_bytes_max || self.world.stage(id) != Some(Stage::Open) {
-            return false;
-        }
-        match short::read(bytes, &mut [0; short::PAYLOAD_BYTES_MAX]) {
-            None => return false,
-            Some(Short::Pong(payload)) => self.pong(id, payload),
-            Some(Short::Text(text)) => {
-                self.world.cork(id);
-                self.message(id, Message::Text(text));
-                self.settle(None);
-                self.world.uncork();
-            }
-        }
-        self.settle(None);
-        true
     }
 
     fn pong(&mut self, id: ConnId, payload: &[u8]) {
