@@ -8,14 +8,15 @@
 //! connections themselves subtracted, which is measured first. Each process needs that many descriptors.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_tests::http::{Administered, get};
-use wsbeat_tests::raw::Raw;
+use wsbeat_tests::raw::UPGRADE;
 use wsbeat_tests::serving::{Serving, config_in};
 use wsbeat_tokio::server::{Looks, ServerConfig, ServerLimits};
 
@@ -34,10 +35,22 @@ fn main() {
 
 /// Opens connections and holds them, saying nothing.
 fn hold(address: SocketAddr, count: usize) {
-    let held: Vec<Raw> = (0..count).map(|_| Raw::open(address)).collect();
+    let held: Vec<TcpStream> = (0..count).map(|_| open(address)).collect();
     println!("open");
     std::io::stdin().lines().for_each(drop);
     drop(held);
+}
+
+/// An upgraded connection, from an address of loopback whose ports nobody else uses.
+fn open(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 9, 1], 0)).into()).expect("binds");
+    socket.connect(&address.into()).expect("connects");
+    let mut stream = TcpStream::from(socket);
+    stream.write_all(UPGRADE.as_bytes()).expect("asks");
+    let mut head = [0; 512];
+    assert!(stream.read(&mut head).expect("an answer") > 0 && head.starts_with(b"HTTP/1.1 101 "));
+    stream
 }
 
 struct Holder(Child);

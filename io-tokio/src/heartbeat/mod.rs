@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "axum")]
+mod axum_socket;
 mod builder;
 mod codec;
 mod event;
@@ -46,6 +48,8 @@ use wsbeat_core::dialect::Dialect;
 use wsbeat_core::event::Plane;
 use wsbeat_core::stats::Stats;
 
+#[cfg(feature = "axum")]
+pub use axum_socket::AxumSocket;
 pub use builder::{Builder, DialectChoice};
 pub use event::{Ending, Error, Event, PeerClose};
 pub use faults::{AnswerFaults, Voice};
@@ -83,8 +87,8 @@ use wakers::Wakers;
 /// the newest is kept.
 ///
 /// # Over other streams
-/// Any stream and sink of tungstenite messages will do; the socket of a web framework needs its messages mapped to
-/// those. The library underneath has to answer control pings and closes by itself, as tungstenite does, and to limit the
+/// Any stream and sink of tungstenite messages will do. The socket of axum is one by `AxumSocket` (feature `axum`); that
+/// of another web framework needs its messages mapped to those. The library underneath has to answer control pings and closes by itself, as tungstenite does, and to limit the
 /// length of a message. How long a message takes to arrive, and in how many frames, cannot be seen from here.
 pub struct Heartbeat<S> {
     /// `None` once the connection has ended.

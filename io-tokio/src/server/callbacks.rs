@@ -4,27 +4,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant as StdInstant};
 
 use wsbeat_core::dialect::Message;
-use wsbeat_core::event::{Action, ConnId, Fault, Input};
+use wsbeat_core::event::{ConnId, Fault, Input};
 
 use super::driver::Driver;
 use super::handler::{Context, Handler};
 use super::slot::Stage;
-use super::world::Event;
+use super::world::{Act, Event};
 
 /// How long a callback may take.
 const CALLBACK_MAX: Duration = Duration::from_millis(1);
+
+/// After one that took longer than this the clock is looked at.
+const CALLBACK_LONG: Duration = Duration::from_micros(100);
 
 impl<H: Handler> Driver<H> {
     /// Does what the hub said and tells the handler, until nothing is left. `delivery` is the message that was just put in.
     pub(super) fn settle(&mut self, mut delivery: Option<Message<'_>>) {
         loop {
-            if let Some((id, action)) = self.world.pending.actions.pop_front() {
-                match (action, delivery) {
-                    (Action::Deliver, Some(message)) => {
+            if let Some((id, act)) = self.world.pending.actions.pop_front() {
+                match (act, delivery) {
+                    (Act::Deliver, Some(message)) => {
                         delivery = None;
                         self.call(id, "message", |handler, ctx| handler.message(ctx, message));
                     }
-                    _ => self.world.apply(id, action),
+                    (act, _) => self.world.apply(id, act),
                 }
             } else if let Some((id, plane, token, rtt)) = self.world.pending.rtts.pop_front() {
                 self.call(id, "rtt", |handler, ctx| handler.rtt(ctx, plane, token, rtt));
@@ -49,12 +52,12 @@ impl<H: Handler> Driver<H> {
 
     /// Drops a connection that has ended, and tells the handler where it knew of it.
     fn over(&mut self, id: ConnId) {
-        let Some(mut slot) = self.world.remove(id) else { return };
+        let Some((mut slot, peer)) = self.world.remove(id) else { return };
         if !slot.opened {
             return;
         }
         self.world.shared.stats.ended.add(1);
-        let (peer, end) = (slot.peer(), std::mem::take(slot.end()));
+        let end = std::mem::take(slot.end());
         if slot.stage == Stage::Open {
             // Without a close frame: dropped, or lost.
             self.world.counted.cut(end.verdict.as_ref());
@@ -84,6 +87,9 @@ impl<H: Handler> Driver<H> {
         let began = StdInstant::now();
         let result = catch_unwind(AssertUnwindSafe(|| callback(handler, &mut ctx)));
         let took = began.elapsed();
+        if took > CALLBACK_LONG {
+            self.look_at_clock();
+        }
         if took > CALLBACK_MAX {
             self.world.shared.stats.handler_slow.add(1);
             tracing::warn!(target: "wsbeat", conn = id.number(), callback = name, took_ms = took.as_millis() as u64, "slow callback");

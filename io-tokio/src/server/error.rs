@@ -8,6 +8,7 @@ use wsbeat_core::policy::PolicyError;
 
 /// Why a server could not be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BindError {
     /// A setting of the policy that cannot be.
     #[error(transparent)]
@@ -37,6 +38,7 @@ pub enum BindError {
 
 /// Why something was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// The connection is closing or gone.
     #[error("connection {} is closed", .0.index)]
@@ -61,6 +63,7 @@ pub enum SendError {
 
 /// Why a command of a [`Handle`](super::Handle) was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HandleError {
     /// No open connection has this id.
     #[error("no open connection has the id {}/{}", .0.index, .0.generation)]
@@ -78,6 +81,7 @@ pub enum HandleError {
 
 /// Why a server was not given other settings.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReconfigureError {
     /// A setting that cannot be.
     #[error(transparent)]
@@ -97,6 +101,7 @@ pub struct PayloadTooLong {
 
 /// A close that RFC 6455 does not allow to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CloseReasonError {
     /// The code may not be on the wire (§7.4).
     #[error("close code {0}: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may be sent")]

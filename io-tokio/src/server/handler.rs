@@ -21,6 +21,12 @@ use super::world::World;
 /// [`verdict`](Handler::verdict) where one was given; [`close`](Handler::close).
 /// A connection whose upgrade never completed is only seen by `verdict`.
 pub trait Handler: Send + 'static {
+    /// Which of the callbacks that come with every ping and heartbeat it has a use for; default all. A callback costs a
+    /// hundred nanoseconds around it, as it is timed and guarded: one that does nothing is better not called.
+    fn wants(&self) -> Wants {
+        Wants::ALL
+    }
+
     /// The upgrade is complete.
     fn open(&mut self, _ctx: &mut Context<'_>, _request: &Request<'_>) {}
 
@@ -45,6 +51,24 @@ pub trait Handler: Send + 'static {
 
     /// An answer matched: `rtt` passed from the writing of the ping or heartbeat `token` to its answer.
     fn rtt(&mut self, _ctx: &mut Context<'_>, _plane: Plane, _token: Token, _rtt: Span) {}
+}
+
+/// The frequent callbacks of a [`Handler`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    /// [`Handler::ping`].
+    pub ping: bool,
+    /// [`Handler::pong`]. Without it nobody hears of the pongs to pings of the user's.
+    pub pong: bool,
+    /// [`Handler::rtt`].
+    pub rtt: bool,
+}
+
+impl Wants {
+    /// All of them.
+    pub const ALL: Wants = Wants { ping: true, pong: true, rtt: true };
+    /// None of them.
+    pub const NONE: Wants = Wants { ping: false, pong: false, rtt: false };
 }
 
 /// The request that a connection was upgraded from. The text is the peer's: escape it before it is shown or logged.

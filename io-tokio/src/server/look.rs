@@ -217,7 +217,7 @@ impl World {
         let view = self.hub.view(id)?;
         let glance = ConnectionLook {
             id,
-            peer: slot.peer(),
+            peer: slot.peer(&self.addresses),
             phase: view.phase,
             age: now.at.since(view.opened),
             last_byte: now.at.since(view.last_byte),

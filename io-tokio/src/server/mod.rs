@@ -24,6 +24,7 @@
 //! ```
 
 mod accept;
+mod addresses;
 mod agree;
 mod asking;
 mod assembling;
@@ -31,6 +32,7 @@ mod callbacks;
 pub(crate) mod clock;
 mod config;
 mod control;
+mod draining;
 mod driver;
 mod emit;
 mod error;
@@ -51,6 +53,7 @@ mod recording;
 mod response;
 mod running;
 mod shared;
+mod short;
 mod slot;
 pub(crate) mod socket;
 mod stats;
@@ -73,7 +76,7 @@ pub use error::{BindError, CloseReasonError, HandleError, PayloadTooLong, Reconf
 pub use escape::Escaped;
 pub use figures::{Closes, Figures};
 pub use handle::Handle;
-pub use handler::{Context, End, Handler, Request};
+pub use handler::{Context, End, Handler, Request, Wants};
 pub use look::{CloserLook, ConnectionLook, Looks, PlaneLook};
 pub use origin::{OriginError, OriginPattern, Origins};
 pub use stats::{Count, Refusal, ServerStats};

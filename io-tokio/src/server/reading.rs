@@ -9,9 +9,11 @@ use super::frame;
 use super::handler::Handler;
 use super::inbound::{self, View, Walk};
 use super::output::Kind;
+use super::short::{self, Short};
 use super::slot::{Partial, Stage};
 use super::socket::Received;
 use super::stats::Refusal;
+use super::turn::{Arrived, READ_COST};
 
 /// How a connection stands after its bytes were worked off.
 enum Pumped {
@@ -19,6 +21,15 @@ enum Pumped {
     Waits,
     /// Nothing more is read as frames.
     Done,
+}
+
+/// How often tungstenite is asked for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    /// Once: the bytes are one frame.
+    One,
+    /// Until it wants more bytes.
+    All,
 }
 
 impl<H: Handler> Driver<H> {
@@ -38,7 +49,7 @@ impl<H: Handler> Driver<H> {
             }
             left = left.saturating_sub(received.wire_bytes.max(received.bytes));
             if left == 0 || self.is_late() {
-                self.world.leave_unread(id);
+                self.world.leave_unread(id, Arrived::Unknown);
                 break;
             }
         }
@@ -48,6 +59,7 @@ impl<H: Handler> Driver<H> {
     fn read_once(&mut self, id: ConnId, space: &mut [u8]) -> Option<Received> {
         let slot = self.world.slot(id).filter(|slot| !slot.broken)?;
         let received = slot.socket().receive(space);
+        self.read_since_look += READ_COST + received.bytes.max(received.wire_bytes);
         slot.read_closed |= received.is_over;
         if received.bytes > 0 || received.wire_bytes > 0 {
             let n = u32::try_from(received.wire_bytes).unwrap_or(u32::MAX);
@@ -66,8 +78,9 @@ impl<H: Handler> Driver<H> {
 
     /// A TLS handshake that failed is a refusal; later it is the end of a stream whose reason is worth a line.
     fn note_tls_failure(&mut self, id: ConnId) {
+        let Some(peer) = self.world.peer(id) else { return };
         let Some(slot) = self.world.slot(id) else { return };
-        let (peer, is_handshake) = (slot.peer(), slot.stage == Stage::Handshake);
+        let is_handshake = slot.stage == Stage::Handshake;
         let Some(reason) = slot.tls().and_then(|tls| tls.failure()).map(ToString::to_string) else { return };
         if is_handshake {
             self.world.shared.stats.refuse(Refusal::Tls);
@@ -100,13 +113,17 @@ impl<H: Handler> Driver<H> {
     fn frames(&mut self, id: ConnId, bytes: &[u8]) {
         let now = self.world.now.at;
         let own = self.world.slot(id).and_then(|slot| slot.busy.as_mut()?.partial.take());
+        if own.is_none() && self.short(id, bytes) {
+            return;
+        }
         let (mut context, mut walk, since, is_spare) = match own {
             Some(partial) => (partial.context, partial.walk, partial.since, false),
             None => (self.spare_context(), Walk::default(), now, true),
         };
         let is_within = walk.follow(bytes, self.world.limits.frames_per_message_max);
         self.world.cork(id);
-        let pumped = self.pump(id, &mut context, bytes);
+        let reads = if is_spare && walk.is_lone() { Reads::One } else { Reads::All };
+        let pumped = self.pump(id, &mut context, bytes, reads);
         if !is_within {
             self.world.input(id, Input::Fault(Fault::Assembly));
             self.settle(None);
@@ -128,6 +145,34 @@ impl<H: Handler> Driver<H> {
         }
     }
 
+    /// Works off bytes that are one pong or one short text. False where they are not.
+    fn short(&mut self, id: ConnId, bytes: &[u8]) -> bool {
+        let message_bytes_max = self.world.limits.message_bytes_max as usize;
+        if bytes.len() > short::PAYLOAD_BYTES_MAX || bytes.len() > message_bytes_max || self.world.stage(id) != Some(Stage::Open) {
+            return false;
+        }
+        match short::read(bytes, &mut [0; short::PAYLOAD_BYTES_MAX]) {
+            None => return false,
+            Some(Short::Pong(payload)) => self.pong(id, payload),
+            Some(Short::Text(text)) => {
+                self.world.cork(id);
+                self.message(id, Message::Text(text));
+                self.settle(None);
+                self.world.uncork();
+            }
+        }
+        self.settle(None);
+        true
+    }
+
+    fn pong(&mut self, id: ConnId, payload: &[u8]) {
+        self.world.input(id, Input::Pong(Payload::parse(payload)));
+        self.settle(None);
+        if self.handler.wants().pong {
+            self.call_open(id, "pong", |handler, ctx| handler.pong(ctx, payload));
+        }
+    }
+
     fn spare_context(&mut self) -> WebSocketContext {
         self.spare.take().unwrap_or_else(|| inbound::context(tungstenite::protocol::Role::Server, self.world.limits.message_bytes_max))
     }
@@ -140,7 +185,7 @@ impl<H: Handler> Driver<H> {
     }
 
     /// Hands `bytes` to tungstenite and takes out what they contain, in order.
-    fn pump(&mut self, id: ConnId, context: &mut WebSocketContext, bytes: &[u8]) -> Pumped {
+    fn pump(&mut self, id: ConnId, context: &mut WebSocketContext, bytes: &[u8], reads: Reads) -> Pumped {
         let mut received = bytes;
         loop {
             let mut replies = std::mem::take(&mut self.replies);
@@ -162,6 +207,9 @@ impl<H: Handler> Driver<H> {
             }
             if matches!(self.world.stage(id), None | Some(Stage::Discarding)) {
                 return Pumped::Done;
+            }
+            if reads == Reads::One {
+                return Pumped::Waits;
             }
         }
     }
@@ -189,13 +237,11 @@ impl<H: Handler> Driver<H> {
             Frame::Ping(payload) => {
                 self.world.input(id, Input::Ping);
                 self.settle(None);
-                self.call_open(id, "ping", |handler, ctx| handler.ping(ctx, &payload));
+                if self.handler.wants().ping {
+                    self.call_open(id, "ping", |handler, ctx| handler.ping(ctx, &payload));
+                }
             }
-            Frame::Pong(payload) => {
-                self.world.input(id, Input::Pong(Payload::parse(&payload)));
-                self.settle(None);
-                self.call_open(id, "pong", |handler, ctx| handler.pong(ctx, &payload));
-            }
+            Frame::Pong(payload) => self.pong(id, &payload),
             // Never read, only written.
             Frame::Frame(_) => {}
         }

@@ -1,12 +1,13 @@
 //! A connection in the driver's table: little at rest, more in a box while something is under way.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::event::ConnId;
 use wsbeat_core::time::Instant;
 
+use super::addresses::{Address, Addresses};
 use super::handler::End;
 use super::inbound::Walk;
 use super::output::Output;
@@ -31,8 +32,9 @@ pub(super) enum Stage {
 pub(super) struct Slot {
     pub(super) stream: TcpStream,
     pub(super) generation: u32,
-    ip: [u8; 16],
+    ip: u32,
     port: u16,
+    is_long_ip: bool,
     pub(super) stage: Stage,
     /// The upgrade completed: the user was told of it.
     pub(super) opened: bool,
@@ -76,16 +78,13 @@ pub(super) struct Partial {
 }
 
 impl Slot {
-    pub(super) fn new(stream: TcpStream, tls: Option<Box<Tls>>, id: ConnId, peer: SocketAddr) -> Self {
-        let ip = match peer.ip() {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
+    pub(super) fn new(stream: TcpStream, tls: Option<Box<Tls>>, id: ConnId, address: Address, port: u16) -> Self {
         Slot {
             stream,
             generation: id.generation,
-            ip: ip.octets(),
-            port: peer.port(),
+            ip: address.bits,
+            port,
+            is_long_ip: address.is_long,
             stage: Stage::Handshake,
             opened: false,
             unread: false,
@@ -97,8 +96,12 @@ impl Slot {
         }
     }
 
-    pub(super) fn peer(&self) -> SocketAddr {
-        SocketAddr::new(Ipv6Addr::from(self.ip).to_canonical(), self.port)
+    pub(super) fn address(&self) -> Address {
+        Address { bits: self.ip, is_long: self.is_long_ip }
+    }
+
+    pub(super) fn peer(&self, addresses: &Addresses) -> SocketAddr {
+        SocketAddr::new(addresses.get(self.address()), self.port)
     }
 
     pub(super) fn socket(&mut self) -> Socket<'_> {
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_connection_at_rest_is_small() {
-        // mio adds eight bytes for its own checks in debug builds.
-        assert!(size_of::<Option<Slot>>() <= 56, "{}", size_of::<Option<Slot>>());
+        // mio adds a field for its own checks in debug builds, and what aligns it.
+        assert!(size_of::<Option<Slot>>() <= 32 + 16 * usize::from(cfg!(debug_assertions)), "{}", size_of::<Option<Slot>>());
     }
 }

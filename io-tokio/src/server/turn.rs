@@ -1,6 +1,5 @@
 //! One turn of the driver: accept, drain what has arrived, advance time, and say when to come again.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use super::handler::Handler;
 use super::shared::Command;
 use super::slot::Stage;
 use super::stats::Refusal;
-use super::workers::Stop;
 use super::world::World;
 
 /// Tokens below are connections, by their index.
@@ -38,6 +36,12 @@ const ADVANCES_PER_TURN: usize = 16;
 const COMMANDS_MAX: Span = Span::from_millis(5);
 /// How long a turn reads. Who is left over is read in the next one, first, and not judged before.
 const READING_MAX: Span = Span::from_millis(5);
+/// How much is read, in bytes, before the clock is looked at again.
+const READ_PER_LOOK: usize = 4 << 10;
+/// As how many bytes a read counts besides those that it gave.
+pub(super) const READ_COST: usize = 256;
+/// So few are read at once where sockets are only looked at: to mark them costs as much.
+const READ_AT_A_GLANCE: usize = 64;
 /// How old the look at the sockets may be when time advances; older, and they are looked at again without being read.
 const LOOK_AGE_MAX: Span = Span::from_millis(1);
 
@@ -61,22 +65,28 @@ enum Take {
     Mark,
 }
 
-/// A drain under way.
-#[derive(Debug)]
-pub(super) struct Drain {
-    /// Those that are still to be told, in the order of chance.
-    left: VecDeque<ConnId>,
-    total: u64,
-    began: Instant,
-    /// The closes are spread over this.
-    spread: Span,
-    ends: Instant,
+/// What is known of what a connection would read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrived {
+    /// There are bytes.
+    Bytes,
+    /// There may be bytes, the end of the stream, or nothing.
+    Unknown,
+}
+
+impl Arrived {
+    /// The kernel looks when it tells: who can be read and is at no end has bytes.
+    fn of(event: &Event) -> Self {
+        let may_have_ended = event.is_read_closed() || event.is_error();
+        if event.is_readable() && !may_have_ended { Arrived::Bytes } else { Arrived::Unknown }
+    }
 }
 
 impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
         self.world.shared.looks();
         self.world.tick_clock();
+        self.world.pending.wants_rtt = self.handler.wants().rtt;
         let mut again = self.commands() | self.look_on();
         self.inbound()?;
         again |= self.accept();
@@ -103,6 +113,7 @@ impl<H: Handler> Driver<H> {
     /// Reads what was left last time, then everything that the kernel says is readable.
     fn inbound(&mut self) -> io::Result<()> {
         self.reads_until = self.world.clock.monotonic().after(READING_MAX);
+        (self.read_since_look, self.is_late) = (0, false);
         for _ in 0..self.world.unread.len() {
             if self.is_late() {
                 break;
@@ -110,6 +121,7 @@ impl<H: Handler> Driver<H> {
             let Some(id) = self.world.unread.pop_front() else { break };
             let Some(slot) = self.world.slot(id) else { continue };
             slot.unread = false;
+            self.events_are_fresh = false;
             self.read(id);
         }
         // Each round reports a socket once; a socket comes again in the same turn only while its peer keeps sending.
@@ -125,9 +137,18 @@ impl<H: Handler> Driver<H> {
         self.glance()
     }
 
-    /// This turn has read for long enough.
-    pub(super) fn is_late(&self) -> bool {
-        self.world.clock.monotonic() > self.reads_until
+    /// This turn has read for long enough. The clock is looked at for every few kilobytes or sockets only.
+    pub(super) fn is_late(&mut self) -> bool {
+        if self.read_since_look >= READ_PER_LOOK {
+            self.read_since_look = 0;
+            self.is_late = self.world.clock.monotonic() > self.reads_until;
+        }
+        self.is_late
+    }
+
+    /// Sees to it that the clock is looked at before more is read.
+    pub(super) fn look_at_clock(&mut self) {
+        self.read_since_look = READ_PER_LOOK;
     }
 
     /// Works off the events that were polled. Returns whether there may be more than fitted.
@@ -169,7 +190,8 @@ impl<H: Handler> Driver<H> {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             match take {
                 Take::Read => self.read(id),
-                Take::Mark => self.world.leave_unread(id),
+                Take::Mark if self.events_are_fresh => self.world.leave_unread(id, Arrived::of(event)),
+                Take::Mark => self.world.leave_unread(id, Arrived::Unknown),
             }
         }
         if waits && event.is_writable() {
@@ -178,12 +200,14 @@ impl<H: Handler> Driver<H> {
         }
     }
 
-    /// Looks without reading: who has something is marked, and not judged before it was read (R11).
+    /// Looks without reading, but for a few: who has something is marked, and not judged before it was read (R11).
     fn glance(&mut self) -> io::Result<()> {
         let rounds_max = 2 + self.world.slots.len() / 512;
         for _ in 0..rounds_max {
             self.poll_events(Some(Duration::ZERO))?;
-            if !self.work_off(Self::mark) {
+            let are_few = self.events.as_ref().is_some_and(|events| events.iter().nth(READ_AT_A_GLANCE).is_none());
+            let is_full = if are_few { self.work_off(Self::event) } else { self.work_off(Self::mark) };
+            if !is_full {
                 break;
             }
         }
@@ -303,84 +327,20 @@ impl<H: Handler> Driver<H> {
         }
         is_open
     }
-
-    // The end.
-
-    /// Moves a drain on. Returns how it all ended, once it has.
-    fn drain_on(&mut self) -> Option<Ending> {
-        match self.world.workers.stop() {
-            Stop::Running => return None,
-            Stop::Draining => {}
-            Stop::Now | Stop::Stopped => return Some(Ending::Shutdown),
-        }
-        if self.drain.is_none() {
-            self.begin_drain();
-        }
-        let now = self.world.now.at;
-        while self.drain.as_ref().is_some_and(|d| d.due() <= now) {
-            let Some(id) = self.drain.as_mut().and_then(|d| d.left.pop_front()) else { break };
-            self.drain_one(id);
-        }
-        if self.world.hub.is_empty() {
-            return Some(Ending::Drained);
-        }
-        self.drain.as_ref().is_some_and(|d| d.ends <= now).then_some(Ending::TimeUp)
-    }
-
-    fn begin_drain(&mut self) {
-        self.acceptor.close();
-        let mut left: Vec<ConnId> = self.world.hub.ids().collect();
-        for i in (1..left.len()).rev() {
-            left.swap(i, self.rng.below(i as u64 + 1) as usize);
-        }
-        let (began, time) = (self.world.now.at, Span::from(self.drain_time));
-        self.drain = Some(Drain { total: left.len() as u64, left: left.into(), began, spread: time.part(2), ends: began.after(time) });
-    }
-
-    fn drain_one(&mut self, id: ConnId) {
-        if self.world.stage(id) == Some(Stage::Handshake) {
-            self.refuse(id, Refusal::Draining, "the server is shutting down");
-        } else {
-            self.world.input(id, Input::Drain);
-        }
-        self.settle(None);
-    }
-
-    fn drain_due(&self) -> Instant {
-        self.drain.as_ref().map_or(Instant::NEVER, |d| d.due().min(d.ends))
-    }
-
-    /// Drops every connection; the handler hears of each. Returns how many there were.
-    pub(super) fn drop_all(&mut self) -> u64 {
-        self.acceptor.close();
-        let mut dropped = 0;
-        for index in 0..self.world.slots.len() {
-            let Some(id) = self.world.id_at(index) else { continue };
-            dropped += 1;
-            self.world.input(id, Input::Lost);
-            self.settle(None);
-        }
-        dropped
-    }
-}
-
-impl Drain {
-    /// When the next one is to be told: the k-th of n after k/n of the spread.
-    fn due(&self) -> Instant {
-        let told = self.total - self.left.len() as u64;
-        if self.left.is_empty() {
-            return Instant::NEVER;
-        }
-        self.began.after(self.spread.part(self.total).times(told))
-    }
 }
 
 impl World {
     /// Sees to it that a connection is read again, where something is there to be read; it is not judged before.
-    pub(super) fn leave_unread(&mut self, id: ConnId) {
+    pub(super) fn leave_unread(&mut self, id: ConnId, arrived: Arrived) {
         let Some(slot) = self.slot(id).filter(|slot| !slot.unread && !slot.broken) else { return };
         // Whoever is marked must have bytes: only bytes lift the mark.
-        let Some(has_bytes) = slot.socket().has_bytes() else { return };
+        let has_bytes = match arrived {
+            Arrived::Bytes => true,
+            Arrived::Unknown => {
+                let Some(has_bytes) = slot.socket().has_bytes() else { return };
+                has_bytes
+            }
+        };
         slot.unread = true;
         self.unread.push_back(id);
         if has_bytes {

@@ -33,7 +33,8 @@ impl<H: Handler> Driver<H> {
             self.world.workers.leave(peer.ip());
             return self.turn_away(stream, Refusal::Connections, "too many connections");
         };
-        let mut slot = Slot::new(stream, tls, id, peer);
+        let address = self.world.addresses.enter(peer.ip());
+        let mut slot = Slot::new(stream, tls, id, address, peer.port());
         // Edge-triggered, and asked for once: interest in writing costs nothing until a write has found no room.
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.registry.register(&mut slot.stream, Token(id.index as usize), interest);
@@ -100,7 +101,7 @@ impl<H: Handler> Driver<H> {
 
     /// Answers a connection in its handshake for good.
     fn dismiss(&mut self, id: ConnId, answer: &[u8]) {
-        let Some(slot) = self.world.remove(id) else { return };
+        let Some((slot, _)) = self.world.remove(id) else { return };
         self.world.input(id, Input::Lost);
         let now = self.world.now.at;
         let tls = slot.busy.and_then(|busy| busy.tls);

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use wsbeat_core::connection::Phase;
 use wsbeat_core::dialect::{Dialect, Encoder};
-use wsbeat_core::event::{Action, ConnId, Input, Note, Plane, Token, Verdict, VerdictKind};
+use wsbeat_core::event::{Action, ConnId, Input, Note, Payload, Plane, Token, Verdict, VerdictKind};
 use wsbeat_core::hub::{Full, Hub, HubSink, Next, PolicyId};
 use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
+use super::addresses::Addresses;
 use super::agree::Agreements;
 use super::clock::Clock;
 use super::config::{Numbering, ServerConfig, ServerLimits};
@@ -26,6 +27,9 @@ use super::stats::Refusal;
 use super::workers::Workers;
 use crate::tape::Tape;
 
+/// For how many connections there is a place from the beginning.
+const SLOTS_RESERVED: u32 = 1 << 17;
+
 /// Everything of a server but the user's handler.
 pub(super) struct World {
     pub(super) hub: Hub,
@@ -34,6 +38,7 @@ pub(super) struct World {
     /// The present of this turn. Taken before the sockets are looked at: what had arrived by then was put in before time advances.
     pub(super) now: Now,
     pub(super) slots: Vec<Option<Slot>>,
+    pub(super) addresses: Addresses,
     pub(super) limits: ServerLimits,
     pub(super) dialect: Option<Arc<Dialect>>,
     encoder: Encoder,
@@ -62,8 +67,10 @@ pub(super) struct World {
 /// What the hub said and was not done yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    pub(super) actions: VecDeque<(ConnId, Action)>,
+    pub(super) actions: VecDeque<(ConnId, Act)>,
     pub(super) rtts: VecDeque<(ConnId, Plane, Token, Span)>,
+    /// The handler has a use for them.
+    pub(super) wants_rtt: bool,
     /// Where all of it is recorded, if anywhere.
     pub(super) tape: Option<Tape>,
 }
@@ -73,12 +80,38 @@ impl HubSink for Pending {
         if let Some(tape) = &mut self.tape {
             tape.action(id, action);
         }
-        self.actions.push_back((id, action));
+        let act = match action {
+            Action::Ping(payload) => Act::Ping(payload),
+            Action::Heartbeat(token) => Act::Heartbeat(token),
+            Action::Answer(_) => Act::Answer,
+            Action::Deliver => Act::Deliver,
+            Action::UserPing => Act::UserPing,
+            Action::Close(verdict) => Act::Close(Box::new(verdict)),
+            Action::Abort(verdict) => Act::Abort(Box::new(verdict)),
+            Action::Note(note) => Act::Note(note),
+        };
+        self.actions.push_back((id, act));
     }
 
     fn rtt(&mut self, id: ConnId, plane: Plane, token: Token, rtt: Span) {
+        if !self.wants_rtt {
+            return;
+        }
         self.rtts.push_back((id, plane, token, rtt));
     }
+}
+
+/// An [`Action`] while it waits: a ping and a heartbeat are small, and those that are not are rare.
+#[derive(Debug)]
+pub(super) enum Act {
+    Ping(Payload),
+    Heartbeat(Token),
+    Answer,
+    Deliver,
+    UserPing,
+    Close(Box<Verdict>),
+    Abort(Box<Verdict>),
+    Note(Note),
 }
 
 /// What the handler is told when its turn comes.
@@ -104,6 +137,7 @@ impl World {
             now: clock.now(),
             clock,
             slots: Vec::new(),
+            addresses: Addresses::default(),
             limits,
             dialect: config.dialect.clone().map(Arc::new),
             encoder: Encoder::default(),
@@ -141,6 +175,10 @@ impl World {
 
     pub(super) fn insert(&mut self, id: ConnId, slot: Slot) {
         let index = id.index as usize;
+        if self.slots.capacity() == 0 {
+            // Space that was never written is no memory yet; growing would leave old places behind.
+            self.slots.reserve_exact(self.limits.connections_max.min(SLOTS_RESERVED) as usize);
+        }
         if index >= self.slots.len() {
             self.slots.resize_with(index + 1, || None);
         }
@@ -148,15 +186,17 @@ impl World {
     }
 
     /// Takes a connection out of the table, whatever still waits for it.
-    pub(super) fn remove(&mut self, id: ConnId) -> Option<Slot> {
+    pub(super) fn remove(&mut self, id: ConnId) -> Option<(Slot, SocketAddr)> {
         self.slot(id)?;
         let slot = self.slots[id.index as usize].take()?;
         self.cork.forget(id);
-        self.workers.leave(slot.peer().ip());
+        let peer = slot.peer(&self.addresses);
+        self.addresses.leave(slot.address());
+        self.workers.leave(peer.ip());
         if slot.stage == Stage::Open {
             self.count_closed(id);
         }
-        Some(slot)
+        Some((slot, peer))
     }
 
     fn count_closed(&self, id: ConnId) {
@@ -164,8 +204,9 @@ impl World {
         self.shared.stats.open.set(self.shared.stats.open.get().saturating_sub(1));
     }
 
-    pub(super) fn peer(&mut self, id: ConnId) -> Option<SocketAddr> {
-        self.slot(id).map(|slot| slot.peer())
+    pub(super) fn peer(&self, id: ConnId) -> Option<SocketAddr> {
+        let slot = self.slots.get(id.index as usize)?.as_ref()?;
+        (slot.generation == id.generation).then(|| slot.peer(&self.addresses))
     }
 
     // The hub.
@@ -186,7 +227,7 @@ impl World {
         self.record_input(id, input);
         let phase = self.hub.input(self.now, id, input, &mut self.pending);
         // An abort says so itself, behind its verdict.
-        let is_aborted = matches!(self.pending.actions.back(), Some((of, Action::Abort(_))) if *of == id);
+        let is_aborted = matches!(self.pending.actions.back(), Some((of, Act::Abort(_))) if *of == id);
         if phase == Phase::Ended && !is_aborted && self.slot(id).is_some() {
             self.events.push_back((id, Event::Over));
         }
@@ -213,30 +254,30 @@ impl World {
     }
 
     /// Does one thing that the hub said.
-    pub(super) fn apply(&mut self, id: ConnId, action: Action) {
-        match action {
-            Action::Ping(payload) => {
+    pub(super) fn apply(&mut self, id: ConnId, act: Act) {
+        match act {
+            Act::Ping(payload) => {
                 self.with_scratch(|world, frame| {
                     frame::write_ping(payload.bytes(&mut [0; 8]), frame);
                     world.emit(id, frame, Kind::Ping(payload));
                 });
             }
-            Action::Heartbeat(token) => self.heartbeat(id, token),
-            Action::Answer(_) => {
+            Act::Heartbeat(token) => self.heartbeat(id, token),
+            Act::Answer => {
                 let answer = std::mem::take(&mut self.answer);
                 self.emit(id, &answer, Kind::Answer);
                 self.answer = answer;
             }
-            Action::UserPing => {
+            Act::UserPing => {
                 let ping = std::mem::take(&mut self.user_ping);
                 self.emit(id, &ping, Kind::Data);
                 self.user_ping = ping;
             }
-            Action::Close(verdict) => self.send_close(id, verdict),
-            Action::Abort(verdict) => self.abort(id, verdict),
-            Action::Note(note) => self.events.push_back((id, Event::Note(note))),
+            Act::Close(verdict) => self.send_close(id, *verdict),
+            Act::Abort(verdict) => self.abort(id, *verdict),
+            Act::Note(note) => self.events.push_back((id, Event::Note(note))),
             // The driver hands messages to the handler where it has them: see `Driver::settle`.
-            Action::Deliver => {}
+            Act::Deliver => {}
         }
     }
 

@@ -53,6 +53,12 @@ pub enum Program {
     WsServer,
     /// Node `ws`.
     WsClient,
+    /// Tornado as it is compared with others.
+    MeasuredTornado,
+    /// Python `websockets` as it is compared with others.
+    MeasuredWebsockets,
+    /// Node `ws` as it is compared with others.
+    MeasuredWs,
     /// huobi-sdk, in each form of HTX's heartbeats (`--form`).
     HuobiClient,
     /// The clients of Binance, OKX, Bybit and KuCoin (`--package`).
@@ -69,6 +75,9 @@ impl Program {
             Program::WebsocketsClient => "websockets_client.py",
             Program::WsServer => "ws_server.js",
             Program::WsClient => "ws_client.js",
+            Program::MeasuredTornado => "measured_tornado.py",
+            Program::MeasuredWebsockets => "measured_websockets.py",
+            Program::MeasuredWs => "measured_ws.js",
             Program::HuobiClient => "huobi_client.py",
             Program::ExchangeClient => "exchange_client.py",
         }
@@ -79,8 +88,10 @@ impl Program {
             Program::PingServer(generation) | Program::HeartbeatServer(generation) | Program::ArticleClient(generation) => {
                 &runtimes().python[generation as usize]
             }
-            Program::WebsocketsServer | Program::WebsocketsClient => &runtimes().python[Generation::Second as usize],
-            Program::WsServer | Program::WsClient => &runtimes().node,
+            Program::WebsocketsServer | Program::WebsocketsClient | Program::MeasuredTornado | Program::MeasuredWebsockets => {
+                &runtimes().python[Generation::Second as usize]
+            }
+            Program::WsServer | Program::WsClient | Program::MeasuredWs => &runtimes().node,
             Program::HuobiClient => &exchanges()[0],
             Program::ExchangeClient => &exchanges()[1],
         }
@@ -95,7 +106,7 @@ impl Program {
     ///
     /// # Errors
     /// The reason why it cannot run here.
-    pub(super) fn command(self) -> Result<Command, String> {
+    pub fn command(self) -> Result<Command, String> {
         let runtime = self.runtime().as_ref().map_err(Clone::clone)?;
         let mut command = Command::new(&runtime.interpreter);
         command.arg(sources().join(self.file())).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -16,7 +16,7 @@ use super::{LATE, MUTE_MAX, MUTE_MIN, PERIOD, Report, Stress};
 /// How many handshakes are under way at once while the fleet gathers: as fast as both sides can, and no faster.
 const RAMP_AT_ONCE: usize = 256;
 /// How much of what is due is done before the sockets are looked at again: a fleet that is late still answers in time.
-const DUE_PER_TURN: usize = 64;
+const DUE_PER_TURN: usize = 1_024;
 /// How many closes that should not have been are told one by one.
 const TOLD_MAX: u64 = 20;
 const TURN: Duration = Duration::from_millis(10);
@@ -169,7 +169,8 @@ impl Fleet<'_> {
         }
         for _ in 0..DUE_PER_TURN {
             let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= Instant::now()) else { break };
-            let due = entry.remove();
+            let (at, due) = (entry.key().0, entry.remove());
+            self.report.fleet_late_max = self.report.fleet_late_max.max(at.elapsed());
             self.happen(due)?;
         }
         Ok(())

@@ -23,6 +23,8 @@ pub struct Report {
     pub mute_early: u64,
     /// How much later than its third beat a mute peer was closed: the worst.
     pub mute_late_max: Duration,
+    /// How much later than planned the peers themselves did something: the worst. Peers that are late by seconds are closed rightly.
+    pub fleet_late_max: Duration,
     /// Closes of those that flood, by code (0: none came).
     pub flood_closes: Vec<(u16, u64)>,
     /// How long heartbeats were on their way to peers that answer, from the token's time; the stop left out.
@@ -114,7 +116,7 @@ impl fmt::Display for Report {
             "mute closed {}, of them not with 4408 {}, too early {}, the latest {:?} late",
             self.mute_closed, self.mute_miscoded, self.mute_early, self.mute_late_max
         )?;
-        writeln!(f, "floods closed, by code: {:?}", self.flood_closes)?;
+        writeln!(f, "floods closed, by code: {:?}; the peers themselves were at most {:?} late", self.flood_closes, self.fleet_late_max)?;
         let [median, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|share| self.delay_ms(share));
         writeln!(f, "heartbeats on their way: median {median} ms, p99 {p99} ms, p99.9 {p999} ms, most {max} ms")?;
         writeln!(

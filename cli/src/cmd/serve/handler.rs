@@ -6,7 +6,7 @@ use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{Note, Plane, Token, Verdict};
 use wsbeat_core::time::Span;
 use wsbeat_tokio::admin::Verdicts;
-use wsbeat_tokio::server::{Context, End, Handler, Request};
+use wsbeat_tokio::server::{Context, End, Handler, Request, Wants};
 
 use super::limit::{Class, Limit};
 use super::lines::{self, Line};
@@ -52,6 +52,10 @@ impl Serving {
 }
 
 impl Handler for Serving {
+    fn wants(&self) -> Wants {
+        Wants { rtt: self.log.enabled(Level::Debug), ..Wants::NONE }
+    }
+
     fn open(&mut self, ctx: &mut Context<'_>, request: &Request<'_>) {
         self.log(Level::Info, "open", || lines::open(ctx.id(), ctx.peer(), request));
     }
