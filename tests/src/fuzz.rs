@@ -12,12 +12,14 @@ mod heartbeat;
 mod hub;
 mod json;
 pub mod seeds;
+mod trace;
 
 pub use connection::connection;
 pub use dialect_file::dialect_file;
 pub use frames::frames;
 pub use heartbeat::heartbeat;
 pub use hub::hub;
+pub use trace::trace;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +33,11 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "heartbeat", body: heartbeat, seeds: seeds::heartbeat },
     Target { name: "dialect_file", body: dialect_file, seeds: seeds::dialect_file },
     Target { name: "connection", body: connection, seeds: seeds::connection },
     Target { name: "hub", body: hub, seeds: seeds::hub },
     Target { name: "frames", body: frames, seeds: seeds::frames },
+    Target { name: "trace", body: trace, seeds: seeds::trace },
 ];

@@ -1,6 +1,8 @@
 //! The inputs to begin with: real messages of each dialect, real frames, real files, and chance for the rest.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use wsbeat_core::dialect::{Codec, Decoder, Dialect, Encoder, Heard, Message, Role};
 use wsbeat_core::event::Token;
@@ -157,6 +159,15 @@ pub fn frames() -> Seeds {
         }
     }
     seeds
+}
+
+/// The golden traces.
+#[must_use]
+pub fn trace() -> Seeds {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let files = fs::read_dir(folder).expect("the golden traces").map(|entry| entry.expect("a file").path());
+    let named = files.map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path));
+    named.map(|(name, path)| (name, fs::read(path).expect("a file"))).collect()
 }
 
 /// Frames of every shape, as a side of this role gets them.
