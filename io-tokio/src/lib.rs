@@ -16,6 +16,7 @@
 //! | `tls` | yes | `wss://` by rustls, for client and server |
 //! | `admin` | no | the admin address |
 //! | `load` | no | many clients in one thread, to put a server under load (Unix); brings `tls` |
+//! | `spans` | no | spans of `tracing`, target `wsbeat`: `callback` (conn, peer, callback) around each of the server's callbacks, `connect` (url) around a client's way to a connection, `connection` (role) around each poll of a `Heartbeat` |
 //! | `axum` | no | `heartbeat::AxumSocket`: the adaptor over the WebSocket of axum 0.8 |
 //!
 //! # Examples

@@ -42,7 +42,10 @@ impl Client {
         self.builder().check()?;
         let after = self.limits.connect_timeout;
         let mut stage = Stage::Dns;
-        match timeout(after, self.stages(&target, request, &mut stage)).await {
+        let stages = self.stages(&target, request, &mut stage);
+        #[cfg(feature = "spans")]
+        let stages = tracing::Instrument::instrument(stages, tracing::info_span!(target: "wsbeat", "connect", url = %self.url));
+        match timeout(after, stages).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::Timeout { stage, after }),
         }

@@ -43,7 +43,7 @@ pub(super) struct Parts {
 /// One connection without its stream: messages in, actions into the outbox, events out.
 #[derive(Debug)]
 pub(super) struct Machine {
-    role: Role,
+    pub(super) role: Role,
     config: PolicyConfig,
     policy: Policy,
     connection: Connection,

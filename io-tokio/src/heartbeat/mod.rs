@@ -101,6 +101,9 @@ pub struct Heartbeat<S> {
     /// What a write said that failed, until all that had arrived is read.
     broken: Option<tungstenite::Error>,
     told: Told,
+    /// Around each poll.
+    #[cfg(feature = "spans")]
+    span: tracing::Span,
 }
 
 /// Whether the stream of messages has told how it ended.
@@ -113,6 +116,8 @@ enum Told {
 impl<S> Heartbeat<S> {
     fn over(inner: S, machine: Machine, meter: Option<Meter>) -> Self {
         Heartbeat {
+            #[cfg(feature = "spans")]
+            span: tracing::info_span!(target: "wsbeat", "connection", role = ?machine.role),
             inner: Some(inner),
             machine,
             counted: turn::Counted::new(meter),

@@ -119,6 +119,8 @@ where
 {
     /// As [`Heartbeat::next_event`], in poll form.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        #[cfg(feature = "spans")]
+        let _entered = self.span.clone().entered();
         self.wakers.register_stream(cx.waker());
         let both = self.wakers.both();
         let mut both = Context::from_waker(&both);

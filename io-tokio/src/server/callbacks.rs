@@ -82,6 +82,8 @@ impl<H: Handler> Driver<H> {
     }
 
     fn call_with(&mut self, id: ConnId, peer: std::net::SocketAddr, name: &'static str, callback: impl FnOnce(&mut H, &mut Context<'_>)) {
+        #[cfg(feature = "spans")]
+        let _span = tracing::info_span!(target: "wsbeat", "callback", conn = id.number(), %peer, callback = name).entered();
         let Driver { handler, world, .. } = self;
         let mut ctx = Context { world, id, peer };
         let began = StdInstant::now();
