@@ -15,10 +15,13 @@ use wsbeat_core::dialect::Message;
 use wsbeat_tokio::client::Client;
 use wsbeat_tokio::server::{Context, Handler, Server, ServerConfig};
 
-/// Every span that began, with the names of its fields; and what was logged inside which.
+/// A span's name, and those of its fields.
+type Named = (&'static str, Vec<&'static str>);
+
+/// Every span that began; and inside which one what the handler logged was.
 #[derive(Clone, Default)]
 struct Seen {
-    spans: Arc<Mutex<BTreeSet<(&'static str, Vec<&'static str>)>>>,
+    spans: Arc<Mutex<BTreeSet<Named>>>,
     said_in: Arc<Mutex<Vec<&'static str>>>,
 }
 
