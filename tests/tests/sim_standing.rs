@@ -47,7 +47,7 @@ fn heartbeats_every_5_s_stand_20_000_connection_hours_of_storm_in_both_roles() {
     let mut counts = FaultCounts::default();
     for role in [Role::Server, Role::Client] {
         let policy = config.check(dialect.plan(role, &config).unwrap()).unwrap();
-        counts.add(&stands(&Scenario::new(policy).dialect(&dialect, role), 10_000));
+        counts.add(&stands(&Scenario::new(policy).dialect(dialect, role), 10_000));
     }
     assert_all_struck(&counts);
 }
