@@ -38,7 +38,7 @@ pub struct TlsConfigError {
 
 /// TLS over one connection: there is none.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     never: Infallible,
     pub(super) unwritten: Vec<Kind>,
 }
