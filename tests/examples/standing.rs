@@ -1,4 +1,10 @@
 //! The standing run of the simulator: so many connection-hours of storm in every run of the gate, and not one law broken.
+//!
+//! ```console
+//! $ cargo run --release -p wsbeat-tests --example standing
+//! ```
+//!
+//! No test, as it takes minutes without `--release`: a step of `.ci/run`.
 
 use std::time::Duration;
 
@@ -32,15 +38,13 @@ fn assert_all_struck(counts: &FaultCounts) {
     assert_eq!(counts.missing().collect::<Vec<_>>(), []);
 }
 
-#[test]
-#[ignore = "too long without --release: a step of .ci/run"]
+/// The plane of pings.
 fn pings_every_20_s_stand_100_000_connection_hours_of_storm() {
     let counts = stands(&Scenario::new(Policy::strict()), 100_000);
     assert_all_struck(&counts);
 }
 
-#[test]
-#[ignore = "too long without --release: a step of .ci/run"]
+/// The plane of heartbeats, from either side.
 fn heartbeats_every_5_s_stand_20_000_connection_hours_of_storm_in_both_roles() {
     let dialect = Dialect::preset("htx-spot-v1").unwrap();
     let config = PolicyConfig::default();
@@ -50,4 +54,9 @@ fn heartbeats_every_5_s_stand_20_000_connection_hours_of_storm_in_both_roles() {
         counts.add(&stands(&Scenario::new(policy).dialect(dialect, role), 10_000));
     }
     assert_all_struck(&counts);
+}
+
+fn main() {
+    pings_every_20_s_stand_100_000_connection_hours_of_storm();
+    heartbeats_every_5_s_stand_20_000_connection_hours_of_storm_in_both_roles();
 }
