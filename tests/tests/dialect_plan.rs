@@ -69,9 +69,9 @@ fn askers_ask_as_their_row_says() {
         ("phoenix", Client, 30, Death::Timeout(s(30)), Matching::Exact, Start::Jitter, Timing::Beat),
         ("graphql-ws", Server, 12, Death::Timeout(s(12)), Matching::Any, Start::Interval, Timing::Beat),
         ("centrifugo", Server, 25, Death::Timeout(s(10)), Matching::Any, Start::Jitter, Timing::Beat),
-        ("signalr", Server, 15, Death::Never, Matching::Any, Start::Jitter, Timing::AfterSilence),
-        ("signalr", Client, 15, Death::Never, Matching::Any, Start::Jitter, Timing::AfterSilence),
-        ("stomp-1.2", Client, 10, Death::Never, Matching::Any, Start::Jitter, Timing::AfterSilence),
+        ("signalr", Server, 15, Death::Never, Matching::Any, Start::Interval, Timing::AfterSilence),
+        ("signalr", Client, 15, Death::Never, Matching::Any, Start::Interval, Timing::AfterSilence),
+        ("stomp-1.2", Client, 10, Death::Never, Matching::Any, Start::Interval, Timing::AfterSilence),
     ] {
         let ask = application(id, role).ask.unwrap();
         let got = (ask.period, ask.death, ask.matching, ask.start, ask.timing, ask.counts);
