@@ -21,7 +21,7 @@ GUARDS = [
     (1, "core/src/codec/gzip.rs", "if self.out.len() > limit {", "if self.out.len() > limit.saturating_mul(1_000) {", [*TESTS, "codec_gzip_memory"]),
     (2, "core/src/codec/gzip.rs", "limit(frame.len(), bytes_max))?;\n        ", "limit(frame.len(), bytes_max)).unwrap_or(0);\n        ", [*TESTS, "codec_gzip"]),
     (4, "io-tokio/src/server/inbound.rs", "Error::Utf8(_) => Some(Fault::Utf8),", "Error::Utf8(_) => Some(Fault::Protocol),", [*TESTS, "server_faults"]),
-    (5, "io-tokio/src/server/inbound.rs", "let message_bytes_max = Some(limits.message_bytes_max as usize);", "let message_bytes_max = Some(limits.message_bytes_max as usize * 2);", [*TESTS, "server_faults"]),
+    (5, "io-tokio/src/server/inbound.rs", "let message_bytes_max = Some(message_bytes_max as usize);", "let message_bytes_max = Some(message_bytes_max as usize * 2);", [*TESTS, "server_faults"]),
     (6, "io-tokio/src/server/inbound.rs", "        .max_write_buffer_size(512)\n", "        .max_write_buffer_size(512)\n        .accept_unmasked_frames(true)\n", [*TESTS, "server_faults"]),
     (8, "core/src/connection/inbound.rs", "> u64::from(limits.strikes_max) {", "> u64::MAX - 1 {", [*TESTS, "server_faults"]),
     (9, "core/src/policy/config.rs", "t.evidence = self.evidence.unwrap_or(t.evidence);", "", [*TESTS, "threats"]),
