@@ -21,6 +21,8 @@ export function prepare(dialog) {
   dialog.addEventListener("close", () => {
     const back = dialog.opener;
     dialog.opener = undefined;
+    // The event comes after the closing: by now the focus may stand where somebody has put it.
+    if (document.activeElement !== document.body) return;
     if (back?.isConnected && back.checkVisibility()) back.focus();
     else if (!document.querySelector("dialog[open]")) $("connections").focus({ preventScroll: true });
   });
