@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
-use common::{Folder, Running, client_of, first_line, read_all, run, wsbeat};
+use crate::common::{Folder, Running, client_of, first_line, read_all, run, wsbeat};
 
 /// A server with an admin address: the process, where it listens, and the address.
 struct Watched {
@@ -111,7 +109,7 @@ mod in_a_terminal {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use common::PATIENCE;
+    use crate::common::PATIENCE;
 
     struct Tmux(String);
 

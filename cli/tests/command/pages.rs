@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::process::Command;
 
-use common::{Folder, run};
+use crate::common::{Folder, run};
 
 /// What bash offers for a line, by the script that `completions bash` prints.
 fn offered(folder: &Folder, line: &str) -> Vec<String> {

@@ -3,14 +3,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, Running, client_of, close_code, read_all, run, type_in};
+use crate::common::{PATIENCE, Running, client_of, close_code, read_all, run, type_in};
 
 /// What a status begins with: back to the begin of the line, and nothing in it.
 const ERASE: &str = "\r\u{1b}[2K";
@@ -114,7 +112,7 @@ fn a_terminal_that_is_gone_ends_the_server_and_is_no_reload() {
 
 #[test]
 fn at_a_pipe_there_are_lines_and_nothing_else() {
-    let mut command = common::wsbeat(["serve", "--listen", "127.0.0.1:0"]);
+    let mut command = crate::common::wsbeat(["serve", "--listen", "127.0.0.1:0"]);
     command.env("TERM", "xterm").env_remove("NO_COLOR");
     let mut running = Running::start(command);
     let mut line = String::new();

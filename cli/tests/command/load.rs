@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod common;
-
-use common::{Ended, Serve, refused, run};
+use crate::common::{Ended, Serve, refused, run};
 use serde_json::Value;
 
 fn load(url: &str, flags: &[&str]) -> Ended {

@@ -1,12 +1,10 @@
 //! `serve --admin`: where it listens, whom it wants a token of, and what it hears of the server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
-use common::{PATIENCE, Running, Serve, first_line, run, wsbeat};
+use crate::common::{PATIENCE, Running, Serve, first_line, run, wsbeat};
 use serde_json::Value;
 
 /// The head and body that a request is answered with.

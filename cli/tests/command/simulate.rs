@@ -1,9 +1,7 @@
 //! `wsbeat simulate`, run for real.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod common;
-
-use common::{Ended, wsbeat};
+use crate::common::{Ended, wsbeat};
 
 /// The command is read while it runs: what it prints may be more than a pipe holds.
 fn run(args: &[&str]) -> Ended {

@@ -1,9 +1,7 @@
 //! The adaptor's application plane, in virtual time over a pipe: heartbeats are taken out of the messages, answered
 //! word for word and ahead of data, and beaten as a server.
 
-mod adaptor_support;
-
-use adaptor_support::{BINARY, CLOSE, Frame, Peer, Piped, TEXT, WALL_MS, events, events_for, pair, secs, times};
+use crate::adaptor_support::{BINARY, CLOSE, Frame, Peer, Piped, TEXT, WALL_MS, events, events_for, pair, secs, times};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 use wsbeat_core::codec::gzip::write_gzip;

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::io::Write as _;
 use std::thread::JoinHandle;
 
-use common::raw::{CLOSE, PING, PONG, Raw, raw_peer};
-use common::{Folder, Running, Serve, peer, refused, run, wsbeat};
+use crate::common::raw::{CLOSE, PING, PONG, Raw, raw_peer};
+use crate::common::{Folder, Running, Serve, peer, refused, run, wsbeat};
 
 /// What a client meets.
 #[derive(Clone, Copy, Debug)]
@@ -175,7 +173,7 @@ fn a_ping_that_was_answered_before_does_not_hide_the_end() {
 fn serve_ends_with_0_after_a_signal_and_with_3_where_it_cannot_bind() {
     for signal in ["INT", "TERM"] {
         let mut running = Running::start(wsbeat(["serve", "--listen", "127.0.0.1:0"]));
-        let line = common::first_line(&mut running);
+        let line = crate::common::first_line(&mut running);
         let address = line.strip_prefix("listening on ws://").unwrap().to_owned();
         let second = run(["serve", "--listen", &address]);
         assert_eq!(second.code, Some(3), "{}", second.stderr);

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use common::{Folder, LogLines, PATIENCE, Running, client_of, close_code, first_line, read_all, run, wsbeat};
+use crate::common::{Folder, LogLines, PATIENCE, Running, client_of, close_code, first_line, read_all, run, wsbeat};
 use tungstenite::Message;
 
 struct Reloading {

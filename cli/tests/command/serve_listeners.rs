@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
-use common::{Folder, Running, client_of, close_code, first_line, read_all, run, wsbeat};
+use crate::common::{Folder, Running, client_of, close_code, first_line, read_all, run, wsbeat};
 use tungstenite::Message;
 
 const THREE: &str = r#"

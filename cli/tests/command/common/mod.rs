@@ -1,5 +1,4 @@
 //! The command, run for real.
-#![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 pub(crate) mod raw;

@@ -6,13 +6,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Folder, PATIENCE, Serve, run, shape};
+use crate::common::{Folder, PATIENCE, Serve, run, shape};
 
 /// How long an example may go on until it is interrupted.
 const ENOUGH: Duration = Duration::from_secs(2);
@@ -135,7 +133,7 @@ fn subcommands(help: &str) -> Vec<String> {
 }
 
 fn help(path: &[String]) -> String {
-    let mut command = common::wsbeat(path.iter().map(String::as_str).chain(["--help"]));
+    let mut command = crate::common::wsbeat(path.iter().map(String::as_str).chain(["--help"]));
     // Nothing is wrapped.
     let output = command.env("COLUMNS", "500").output().unwrap();
     String::from_utf8(output.stdout).unwrap()

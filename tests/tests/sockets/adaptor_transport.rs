@@ -1,8 +1,6 @@
 //! The adaptor's transport plane, in virtual time over a pipe: when pings and closes leave, and what saves a peer.
 
-mod adaptor_support;
-
-use adaptor_support::{CLOSE, PING, PONG, TEXT, client, events, events_for, pair, secs, strict, times};
+use crate::adaptor_support::{CLOSE, PING, PONG, TEXT, client, events, events_for, pair, secs, strict, times};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 use wsbeat_core::dialect::Role;

@@ -1,8 +1,6 @@
 //! How connections end under the adaptor: who closes, with what, and when the stream underneath goes.
 
-mod adaptor_support;
-
-use adaptor_support::{BINARY, CLOSE, Peer, Piped, TEXT, client, events, pair, secs, strict};
+use crate::adaptor_support::{BINARY, CLOSE, Peer, Piped, TEXT, client, events, pair, secs, strict};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 use wsbeat_core::connection::Phase;

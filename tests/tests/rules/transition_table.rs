@@ -8,7 +8,7 @@ use wsbeat_core::connection::table::{Rule, rule};
 use wsbeat_core::event::Input;
 use wsbeat_tests::machine::{INPUTS, name};
 
-const BEGIN: &str = "<!-- the machine: printed by tests/tests/transition_table.rs -->\n";
+const BEGIN: &str = "<!-- the machine: printed by tests/tests/rules/transition_table.rs -->\n";
 const END: &str = "<!-- end -->";
 
 fn cell(rule: Rule) -> String {
@@ -37,7 +37,7 @@ fn the_table_in_the_architecture_page_is_the_machine() {
         std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", printed())).unwrap();
         return;
     }
-    assert_eq!(table, printed(), "run WSBEAT_BLESS=1 cargo test -p wsbeat-tests --test transition_table");
+    assert_eq!(table, printed(), "run WSBEAT_BLESS=1 cargo test -p wsbeat-tests --test rules transition_table");
 }
 
 #[test]

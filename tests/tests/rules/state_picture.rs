@@ -112,7 +112,7 @@ fn arrow(from: usize, to: usize) -> (String, (i32, i32)) {
 fn picture() -> String {
     let mut svg = String::from(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1000 400\" role=\"img\" aria-label=\"The states of a connection and what leads from one to the other\">\n\
-         <!-- printed by tests/tests/state_picture.rs from the machine itself -->\n\
+         <!-- printed by tests/tests/rules/state_picture.rs from the machine itself -->\n\
          <style>\n\
          text { font: 12px ui-monospace, monospace; fill: #222; text-anchor: middle }\n\
          .name { font-size: 15px; font-weight: 600 }\n\
@@ -158,7 +158,7 @@ fn the_picture_of_the_states_is_the_machine() {
         return;
     }
     let drawn = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(drawn, picture(), "run WSBEAT_BLESS=1 cargo test -p wsbeat-tests --test state_picture");
+    assert_eq!(drawn, picture(), "run WSBEAT_BLESS=1 cargo test -p wsbeat-tests --test rules state_picture");
 }
 
 #[test]

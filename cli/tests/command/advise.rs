@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod common;
-
-use common::{Ended, run};
+use crate::common::{Ended, run};
 use serde_json::Value;
 
 /// Few hours: what is tested does not depend on how many.

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::raw::{CLOSE, PING, PONG, Raw, TEXT, raw_peer};
-use common::{Ended, Running, Serve, run, shape, wsbeat};
+use crate::common::raw::{CLOSE, PING, PONG, Raw, TEXT, raw_peer};
+use crate::common::{Ended, Running, Serve, run, shape, wsbeat};
 
 fn lines(ended: &Ended) -> Vec<&str> {
     ended.stdout.lines().collect()
@@ -182,8 +180,8 @@ fn an_interrupt_prints_the_statistics() {
     for signal in ["INT", "TERM"] {
         let serve = Serve::start(&[]);
         let mut running = Running::start(wsbeat(["ping", &serve.url]));
-        assert!(common::first_line(&mut running).starts_with("PING "));
-        assert!(common::first_line(&mut running).starts_with("pong from "));
+        assert!(crate::common::first_line(&mut running).starts_with("PING "));
+        assert!(crate::common::first_line(&mut running).starts_with("pong from "));
         running.signal(signal);
         let ended = running.end();
         assert!(ended.stdout.contains("1 pings, 1 pongs, 0% lost"), "{signal}: {}", ended.stdout);
@@ -276,7 +274,7 @@ fn answers_without_a_number_are_taken_in_order() {
 
 #[test]
 fn what_could_not_be_connected_exits_with_3_and_says_which_step_it_was() {
-    let refused = common::refused();
+    let refused = crate::common::refused();
     let ended = run(["ping", &refused]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
     assert!(ended.stderr.starts_with(&format!("error: cannot connect to {refused}: TCP: ")), "{}", ended.stderr);
@@ -303,7 +301,7 @@ fn a_reader_that_goes_away_is_a_clean_end_with_a_close() {
         panic!("no close came");
     });
     let mut running = Running::start(wsbeat(["ping", "-i", "20ms", &url]));
-    assert!(common::first_line(&mut running).starts_with("PING "));
+    assert!(crate::common::first_line(&mut running).starts_with("PING "));
     drop(running.child().stdout.take());
     let ended = running.end();
     server.join().unwrap();
@@ -359,7 +357,7 @@ fn a_check_without_an_answer_is_critical() {
     assert!(line.starts_with("WSBEAT CRITICAL - 0 of 1 pongs, then the peer closed 4408 | "), "{line}");
     assert_eq!(code, Some(4));
 
-    let (code, line, stderr) = check(&common::refused(), &[]);
+    let (code, line, stderr) = check(&crate::common::refused(), &[]);
     assert!(line.starts_with("WSBEAT CRITICAL - cannot connect to ws://127.0.0.1:"), "{line}");
     assert_eq!((code, stderr.as_str()), (Some(3), ""));
 }

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::raw::{CLOSE, PING, PONG, TEXT, raw_peer};
-use common::{Folder, Running, Serve, peer, read_all, run, websocket_peer, wsbeat};
+use crate::common::raw::{CLOSE, PING, PONG, TEXT, raw_peer};
+use crate::common::{Folder, Running, Serve, peer, read_all, run, websocket_peer, wsbeat};
 use tungstenite::Message;
 
 #[test]
@@ -154,7 +152,7 @@ fn reconnecting_ends_after_as_many_attempts_as_were_allowed() {
     assert_eq!(ended.stderr.matches("connecting again in ").count(), 2, "{}", ended.stderr);
     assert_eq!(ended.stderr.matches("TCP: ").count(), 2, "{}", ended.stderr);
 
-    let ended = run(["connect", &common::refused(), "--reconnect=1"]);
+    let ended = run(["connect", &crate::common::refused(), "--reconnect=1"]);
     assert_eq!((ended.code, ended.stderr.matches("connecting again in ").count()), (Some(3), 1), "{}", ended.stderr);
 }
 
@@ -171,7 +169,7 @@ fn an_interrupt_ends_it_whatever_the_server_does() {
     // It does not answer our close: the second interrupt does not wait for that.
     let (url, server) = raw_peer(|mut raw| while raw.read().is_some() {});
     let mut running = Running::start(wsbeat(["connect", &url]));
-    assert!(common::first_line(&mut running).starts_with("connected "));
+    assert!(crate::common::first_line(&mut running).starts_with("connected "));
     let begun = Instant::now();
     running.signal("INT");
     std::thread::sleep(Duration::from_millis(100));

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, Running, Serve, close_code, read_all, run, wsbeat};
+use crate::common::{PATIENCE, Running, Serve, close_code, read_all, run, wsbeat};
 use tungstenite::Message;
 
 /// A line of the log without its time, which has the form 14:18:07.004.
@@ -35,7 +33,7 @@ fn every_address_gets_its_line() {
 #[test]
 fn the_listening_line_has_a_json_form() {
     let mut running = Running::start(wsbeat(["serve", "--listen", "127.0.0.1:0", "--format", "json"]));
-    let line = common::first_line(&mut running);
+    let line = crate::common::first_line(&mut running);
     assert!(line.starts_with("{\"v\":1,\"event\":\"listening\",\"url\":\"ws://127.0.0.1:"), "{line}");
 }
 
@@ -250,7 +248,7 @@ fn a_variable_that_is_no_setting_is_warned_of() {
     let mut command = wsbeat(["serve", "--listen", "127.0.0.1:0"]);
     command.env("WSBEAT_INTERVALL", "1s");
     let mut running = Running::start(command);
-    common::first_line(&mut running);
+    crate::common::first_line(&mut running);
     running.signal("TERM");
     let ended = running.end();
     assert!(ended.stderr.contains("WSBEAT_INTERVALL is no setting: the nearest key is \"interval\""), "{}", ended.stderr);

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Running, Serve, close_code, peer, read_all, run, shape, type_in, websocket_peer, wsbeat};
+use crate::common::{Running, Serve, close_code, peer, read_all, run, shape, type_in, websocket_peer, wsbeat};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
@@ -47,7 +45,7 @@ fn an_interrupt_closes_with_1000_and_sums_up() {
     for signal in ["INT", "TERM"] {
         let (url, server) = websocket_peer(|mut socket| assert_eq!(close_code(&read_all(&mut socket)), Some(1000)));
         let mut running = Running::start(wsbeat(["connect", &url]));
-        assert_eq!(common::first_line(&mut running), format!("connected {url}"));
+        assert_eq!(crate::common::first_line(&mut running), format!("connected {url}"));
         running.signal(signal);
         let ended = running.end();
         server.join().unwrap();
@@ -146,7 +144,7 @@ fn a_reader_that_goes_away_is_a_clean_end_with_a_close() {
         assert_eq!(close_code(&read_all(&mut socket)), Some(1000));
     });
     let mut running = Running::start(wsbeat(["connect", &url]));
-    assert_eq!(common::first_line(&mut running), format!("connected {url}"));
+    assert_eq!(crate::common::first_line(&mut running), format!("connected {url}"));
     drop(running.child().stdout.take());
     let ended = running.end();
     server.join().unwrap();
@@ -155,7 +153,7 @@ fn a_reader_that_goes_away_is_a_clean_end_with_a_close() {
 
 #[test]
 fn what_could_not_be_connected_exits_with_3_and_says_which_step_it_was() {
-    let refused = common::refused();
+    let refused = crate::common::refused();
     let (http, http_server) = peer(1, |_, mut stream| {
         stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
         read_to_end(stream);

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use common::{Running, Serve, wsbeat};
+use crate::common::{Running, Serve, wsbeat};
 use tungstenite::Message;
 
 /// It reads nothing and answers nothing, and its kernel says that all is well.

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -12,7 +10,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Folder, PATIENCE, Running, first_line, run, wsbeat};
+use crate::common::{Folder, PATIENCE, Running, first_line, run, wsbeat};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -220,7 +218,7 @@ fn every_configuration_in_the_documentation_is_one() {
     }
 }
 
-const FIELDS_BEGIN: &str = "<!-- the fields: printed by cli/tests/docs.rs from core/src/dialect/presets.toml -->\n";
+const FIELDS_BEGIN: &str = "<!-- the fields: printed by cli/tests/command/docs.rs from core/src/dialect/presets.toml -->\n";
 const END: &str = "<!-- end -->";
 
 /// The description of the fields at the head of the embedded dialects, as a table.
@@ -254,7 +252,7 @@ fn the_page_on_dialects_describes_every_field() {
         fs::write(&path, format!("{before}{FIELDS_BEGIN}{}{END}{after}", fields())).unwrap();
         return;
     }
-    assert_eq!(told, fields(), "run WSBEAT_BLESS=1 cargo test -p wsbeat --test docs");
+    assert_eq!(told, fields(), "run WSBEAT_BLESS=1 cargo test -p wsbeat --test command docs");
     for field in ["id", "death", "match", "replies", "negotiated", "recognise", "hello"] {
         assert!(told.contains(&format!("| `{field}` |")), "{field}: {told}");
     }

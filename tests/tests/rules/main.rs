@@ -1,0 +1,33 @@
+//! The core by itself: vectors, rows, laws, models, searches, dialects, codecs and traces, in no time but the injected.
+
+mod codec_gzip;
+mod codec_json;
+mod connection_view;
+mod dialect_any_bytes;
+mod dialect_files;
+mod dialect_forms;
+mod dialect_plan;
+mod dialect_presets;
+mod dialect_rows;
+mod dialect_talk;
+mod exhaustive;
+mod house;
+mod hub_model;
+mod laws;
+mod laws_liveness;
+mod model_differential;
+mod model_findings;
+mod sim_laws;
+mod state_picture;
+mod trace_alone;
+mod trace_any_bytes;
+mod trace_example;
+mod trace_golden;
+mod trace_malformed;
+mod trace_roundtrip;
+mod trace_rules;
+mod transition_table;
+mod vectors_application;
+mod vectors_profiles;
+mod vectors_transport;
+mod wheel_model;

@@ -1,0 +1,31 @@
+//! The shell over real sockets of this machine: server, client, adaptor and admin address.
+
+mod adaptor_application;
+mod adaptor_closing;
+mod adaptor_sockets;
+mod adaptor_support;
+mod adaptor_transport;
+mod admin_connections;
+mod admin_events;
+mod admin_limits;
+mod admin_metrics;
+mod admin_security;
+mod client_connect;
+mod client_hostile;
+mod client_proxy;
+mod client_reconnect;
+mod client_storm;
+mod exchange_client;
+mod exchange_server;
+mod record_adaptor;
+mod record_live;
+mod server_commands;
+mod server_drain;
+mod server_echo;
+mod server_faults;
+mod server_handshake;
+mod server_heartbeat;
+mod server_limits;
+mod server_tls;
+mod server_workers;
+mod threats;
