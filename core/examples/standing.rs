@@ -1,0 +1,78 @@
+//! The standing run of the simulator: so many connection-hours of storm in every run of the gate, and not one law broken.
+//!
+//! ```console
+//! $ cargo run --release -p wsbeat-core --features sim,codec --example standing
+//! $ cargo run --release -p wsbeat-core --features sim,codec --example standing -- 10000000
+//! ```
+//!
+//! The second is the long run: connection-hours in all, at least 120,000. Of twelve hours ten are the plane of pings and two
+//! that of heartbeats, one from either side.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use wsbeat_core::dialect::{Dialect, Role};
+use wsbeat_core::policy::{Policy, PolicyConfig};
+use wsbeat_core::sim::{Fault, FaultCounts, Faults, Scenario};
+
+const CONNECTIONS: u32 = 100;
+const HOURS_MIN: u64 = 120_000;
+/// So long is a storm; each has its own seed, in which other kinds of faults are switched off.
+const STORM_PINGS: Duration = Duration::from_secs(20 * 3_600);
+const STORM_HEARTBEATS: Duration = Duration::from_secs(2 * 3_600);
+
+/// Runs `scenario` in storms of `length` until there are `hours` connection-hours. Says what struck, or which seed broke a law.
+fn stands(name: &str, scenario: &Scenario, length: Duration, hours: u64) -> Result<FaultCounts, String> {
+    let (mut stood, mut events, mut counts, mut seed) = (0, 0u64, FaultCounts::default(), 0);
+    while stood < hours {
+        let report = scenario.clone().connections(CONNECTIONS).seed(seed).faults(Faults::swarm(seed)).run(length);
+        if !report.is_lawful() {
+            return Err(format!("{name}: {report}"));
+        }
+        stood += report.connection_hours();
+        events += report.events();
+        counts.add(&report.faults);
+        seed += 1;
+    }
+    println!("{name}: {stood} connection-hours in {seed} storms, {events} events, no law broken");
+    Ok(counts)
+}
+
+/// Every kind of fault, of at least twenty, struck.
+fn all_struck(name: &str, counts: &FaultCounts) -> Result<(), String> {
+    const { assert!(Fault::COUNT >= 20) };
+    let missing: Vec<_> = counts.missing().collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("{name}: never struck: {missing:?}")) }
+}
+
+fn run(hours: u64) -> Result<(), String> {
+    let pings = stands("pings every 20 s", &Scenario::new(Policy::strict()), STORM_PINGS, hours / 12 * 10)?;
+    all_struck("pings", &pings)?;
+    let dialect = Dialect::preset("htx-spot-v1").ok_or("no such dialect")?;
+    let config = PolicyConfig::default();
+    let mut heartbeats = FaultCounts::default();
+    for role in [Role::Server, Role::Client] {
+        let plan = dialect.plan(role, &config).map_err(|error| error.to_string())?;
+        let scenario = Scenario::new(config.check(plan).map_err(|error| error.to_string())?).dialect(dialect, role);
+        let name = format!("heartbeats every 5 s, {role:?}");
+        heartbeats.add(&stands(&name, &scenario, STORM_HEARTBEATS, hours / 12)?);
+    }
+    all_struck("heartbeats", &heartbeats)
+}
+
+fn main() -> ExitCode {
+    let hours = match std::env::args().nth(1).map_or(Ok(HOURS_MIN), |word| word.parse()) {
+        Ok(hours) if hours >= HOURS_MIN => hours,
+        _ => {
+            eprintln!("connection-hours: a number of at least {HOURS_MIN}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(hours) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
