@@ -7,6 +7,7 @@
 //!
 //! The second is the long run: connection-hours in all, at least 120,000. Of twelve hours ten are the plane of pings and two
 //! that of heartbeats, one from either side.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a run says what came of it")]
 
 use std::process::ExitCode;
 use std::time::Duration;
