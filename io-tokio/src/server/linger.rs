@@ -46,13 +46,13 @@ const NUMBERS: usize = 1 << 20;
 
 impl Linger {
     /// Tokens are `token_base` and the million behind it.
+    pub(super) fn new(token_base: usize, discard_bytes_max: u32) -> Self {
+        Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
+    }
+
     /// Another limit from now on.
     pub(super) fn set_discard_bytes_max(&mut self, bytes_max: u32) {
         self.discard_bytes_max = bytes_max;
-    }
-
-    pub(super) fn new(token_base: usize, discard_bytes_max: u32) -> Self {
-        Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
     }
 
     /// Sends `answer` over `stream`, with `tls` where it has that, and keeps the socket for a moment. `known` tells whether

@@ -10,7 +10,7 @@ use wsbeat_core::time::Instant;
 use super::addresses::{Address, Addresses};
 use super::handler::End;
 use super::inbound::Walk;
-use super::output::Output;
+use super::output::{Kind, Output};
 use super::socket::Socket;
 use super::tls::Tls;
 
@@ -62,6 +62,8 @@ pub(super) struct Busy {
     pub(super) output: Output,
     /// TLS, on connections that have it, from the first to the last.
     pub(super) tls: Option<Box<Tls>>,
+    /// Pings and heartbeats whose records the kernel has not taken whole (R6).
+    pub(super) unwritten: Vec<Kind>,
     /// How it ends.
     pub(super) end: Option<End>,
     /// The bytes that were thrown away.

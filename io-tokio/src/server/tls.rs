@@ -10,7 +10,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Connection, InconsistentKeys, ServerConnection};
 
-use super::output::Kind;
 use super::socket::Received;
 
 /// The most that is encrypted before the kernel has taken what was encrypted before: one record (RFC 8446 §5.1).
@@ -91,8 +90,6 @@ pub(crate) struct Tls {
     encrypted: usize,
     /// What the kernel took, not asked for yet, in bytes of records.
     sent: usize,
-    /// Pings and heartbeats whose records the kernel has not taken whole (R6).
-    pub(super) unwritten: Vec<Kind>,
     /// No more will come.
     is_over: bool,
     /// Why, where it is not the peer's wish.
@@ -108,7 +105,7 @@ impl Tls {
     /// Either side of a handshake.
     pub(crate) fn begin(mut connection: Connection) -> Box<Self> {
         connection.set_buffer_limit(Some(RECORD_BYTES_MAX));
-        Box::new(Tls { connection, plaintext: 0, encrypted: 0, sent: 0, unwritten: Vec::new(), is_over: false, failure: None })
+        Box::new(Tls { connection, plaintext: 0, encrypted: 0, sent: 0, is_over: false, failure: None })
     }
 
     /// Fills `into` with what has arrived, from at most about as many bytes on the wire: records need not hold anything.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use mio::net::TcpStream;
 
-use super::output::Kind;
 use super::socket::Received;
 
 /// Who is turned away unheard gets an alert; there is nobody to get one.
@@ -38,10 +37,7 @@ pub struct TlsConfigError {
 
 /// TLS over one connection: there is none.
 #[derive(Debug)]
-pub(crate) struct Tls {
-    never: Infallible,
-    pub(super) unwritten: Vec<Kind>,
-}
+pub(crate) struct Tls(Infallible);
 
 impl Tls {
     pub(super) fn accept(config: &TlsConfig) -> Option<Box<Self>> {
@@ -49,34 +45,34 @@ impl Tls {
     }
 
     pub(super) fn read(&mut self, _: &mut TcpStream, _: &mut [u8]) -> Received {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn has_plaintext(&self) -> bool {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn failure(&self) -> Option<&Infallible> {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn write(&mut self, _: &mut TcpStream, _: &[u8]) -> io::Result<usize> {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn flush(&mut self, _: &mut TcpStream) -> io::Result<bool> {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn close(&mut self, _: &mut TcpStream) {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {
-        match self.never {}
+        match self.0 {}
     }
 
     pub(super) fn take_sent(&mut self) -> usize {
-        match self.never {}
+        match self.0 {}
     }
 }
