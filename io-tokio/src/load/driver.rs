@@ -25,8 +25,8 @@ use super::upgrade::Opening;
 use super::writing::Delayed;
 use crate::client::request::{Scheme, Target};
 use crate::client::tls::ClientTls;
+use crate::dense::clock::Clock;
 use crate::heartbeat::DialectChoice;
-use crate::server::clock::Clock;
 
 /// How often the caller hears how it goes.
 const PROGRESS: Span = Span::from_millis(250);

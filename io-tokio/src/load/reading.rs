@@ -10,8 +10,8 @@ use super::report::{Failure, record};
 use super::settle::mask;
 use super::slot::Stage;
 use super::upgrade::Answer;
+use crate::dense::inbound::{self, View, Walk};
 use crate::heartbeat::recognise;
-use crate::server::inbound::{self, View, Walk};
 
 /// How much is read of one connection before the others have their turn.
 const READS_PER_TURN: usize = 16;

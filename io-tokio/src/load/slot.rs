@@ -6,9 +6,9 @@ use mio::net::TcpStream;
 use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::time::Instant;
 
-use crate::server::inbound::Walk;
-use crate::server::socket::Socket;
-use crate::server::tls::Tls;
+use crate::dense::inbound::Walk;
+use crate::dense::socket::Socket;
+use crate::dense::tls::Tls;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use wsbeat_core::event::{ConnId, Input};
 use super::error::SendError;
 use super::output::Kind;
 use super::slot::{Busy, Slot, Stage};
-use super::socket::Socket;
 use super::world::World;
+use crate::dense::socket::Socket;
 
 /// What one connection is answered with while its received bytes are worked off: written in one go at the end.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use wsbeat_core::time::{Instant, Span};
 
-use super::socket::Socket;
-use super::tls::Tls;
+use crate::dense::socket::Socket;
+use crate::dense::tls::Tls;
 
 /// How long a peer has to read the answer and close.
 const LINGER: Span = Span::from_secs(2);

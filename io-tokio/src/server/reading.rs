@@ -7,12 +7,12 @@ use wsbeat_core::event::{ConnId, Fault, Input, Payload};
 use super::driver::Driver;
 use super::frame;
 use super::handler::Handler;
-use super::inbound::{self, View, Walk};
 use super::output::Kind;
 use super::slot::{Partial, Stage};
-use super::socket::Received;
 use super::stats::Refusal;
 use super::turn::{Arrived, READ_COST};
+use crate::dense::inbound::{self, View, Walk};
+use crate::dense::socket::Received;
 
 /// How a connection stands after its bytes were worked off.
 enum Pumped {

@@ -9,10 +9,10 @@ use wsbeat_core::time::Instant;
 
 use super::addresses::{Address, Addresses};
 use super::handler::End;
-use super::inbound::Walk;
 use super::output::{Kind, Output};
-use super::socket::Socket;
-use super::tls::Tls;
+use crate::dense::inbound::Walk;
+use crate::dense::socket::Socket;
+use crate::dense::tls::Tls;
 
 /// What is done with what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

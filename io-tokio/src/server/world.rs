@@ -14,7 +14,6 @@ use wsbeat_core::time::{Instant, Now, Span};
 
 use super::addresses::Addresses;
 use super::agree::Agreements;
-use super::clock::Clock;
 use super::config::{Numbering, ServerConfig, ServerLimits};
 use super::control::CloseReason;
 use super::emit::Cork;
@@ -25,6 +24,7 @@ use super::shared::{Live, Shared};
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
 use super::workers::Workers;
+use crate::dense::clock::Clock;
 use crate::tape::Tape;
 
 /// For how many connections there is a place from the beginning.

@@ -2,7 +2,7 @@
 
 /// The server's own, as it stands there: what it reads needs no socket.
 #[allow(dead_code, reason = "some of it only the server needs")]
-#[path = "../../../io-tokio/src/server/inbound.rs"]
+#[path = "../../../io-tokio/src/dense/inbound.rs"]
 mod inbound;
 mod listener;
 

@@ -113,7 +113,7 @@ impl Walk {
 
     /// The bytes followed last were one whole frame that tungstenite has nothing to say to by itself: it need not be asked a
     /// second time.
-    pub(super) fn is_lone(&self) -> bool {
+    pub(crate) fn is_lone(&self) -> bool {
         self.at_rest() && self.headers == 1 && !self.pinged
     }
 
