@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Write};
 use tungstenite::Error;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 use wsbeat_core::event::Fault;
 
 /// How much tungstenite copies (and first fills with zeros) at a time: a heartbeat fits, a long message takes few rounds.
@@ -50,6 +50,32 @@ pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
         .max_message_size(message_bytes_max)
         .max_frame_size(message_bytes_max);
     WebSocketContext::new(role, Some(config))
+}
+
+/// What stands next in the bytes that were received.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A whole message or control frame.
+    Frame(Message),
+    /// Nothing whole: more bytes have to come.
+    Wait,
+    /// What cannot be read, nor anything behind it.
+    Fault(Fault),
+}
+
+/// Takes what stands next off `received`.
+///
+/// `replies` has then what tungstenite says to earlier frames, and nothing else: it writes the pong to a ping before it reads
+/// on, and the echo of a close.
+pub(crate) fn next(context: &mut WebSocketContext, received: &mut &[u8], replies: &mut Vec<u8>) -> Next {
+    replies.clear();
+    let mut view = View { received, replies };
+    let read = context.read(&mut view);
+    *received = view.received;
+    match read {
+        Ok(frame) => Next::Frame(frame),
+        Err(error) => fault(&error).map_or(Next::Wait, Next::Fault),
+    }
 }
 
 /// What an error of tungstenite's says of the peer; `None` where it only wants more bytes.
