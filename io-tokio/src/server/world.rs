@@ -29,6 +29,8 @@ use crate::tape::Tape;
 
 /// For how many connections there is a place from the beginning.
 const SLOTS_RESERVED: u32 = 1 << 17;
+/// So many places are kept when nobody is left.
+const SLOTS_KEPT: usize = 1_024;
 
 /// Everything of a server but the user's handler.
 pub(super) struct World {
@@ -73,6 +75,13 @@ pub(super) struct Pending {
     pub(super) wants_rtt: bool,
     /// Where all of it is recorded, if anywhere.
     pub(super) tape: Option<Tape>,
+}
+
+impl Pending {
+    fn release(&mut self) {
+        self.actions.shrink_to(SLOTS_KEPT);
+        self.rtts.shrink_to(SLOTS_KEPT);
+    }
 }
 
 impl HubSink for Pending {
@@ -197,6 +206,19 @@ impl World {
             self.count_closed(id);
         }
         Some((slot, peer))
+    }
+
+    /// Gives back what a crowd took, when nobody is left of it.
+    pub(super) fn release(&mut self) {
+        if self.slots.len() <= SLOTS_KEPT || self.slots.iter().any(Option::is_some) {
+            return;
+        }
+        self.slots = Vec::new();
+        self.pending.release();
+        self.events.shrink_to(SLOTS_KEPT);
+        self.unread.shrink_to(SLOTS_KEPT);
+        self.assembling.shrink_to(SLOTS_KEPT);
+        self.workers.release();
     }
 
     fn count_closed(&self, id: ConnId) {
