@@ -70,7 +70,7 @@ pub(super) struct Driver {
     pub(super) prepared: Vec<u8>,
     pub(super) replies: Vec<u8>,
     pub(super) space: Vec<u8>,
-    pub(super) spare: Option<WebSocketContext>,
+    pub(super) spare: Option<Box<WebSocketContext>>,
     pub(super) delayed: VecDeque<Delayed>,
     pub(super) echoes: BinaryHeap<Reverse<(Instant, ConnId)>>,
     /// Connections that are read on in the next turn.

@@ -76,7 +76,7 @@ pub(super) struct Driver<H> {
     /// What tungstenite answers by itself.
     pub(super) replies: Vec<u8>,
     /// The context of all connections at rest: one at rest equals a fresh one.
-    pub(super) spare: Option<WebSocketContext>,
+    pub(super) spare: Option<Box<WebSocketContext>>,
     /// `None` while a message is worked off.
     pub(super) decoder: Option<Box<Decoder>>,
     pub(super) rng: Rng,
