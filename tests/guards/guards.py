@@ -31,7 +31,7 @@ def guard(name, program, tests, *edits):
     return Guard(name, program, tests, list(edits))
 
 
-CORE, SERVER, CLIENT = "core/src", "io-tokio/src/server", "io-tokio/src/client"
+CORE, SERVER, CLIENT, DENSE = "core/src", "io-tokio/src/server", "io-tokio/src/client", "io-tokio/src/dense"
 
 GUARDS = [
     # gzip: the limit; the checksum and the length; what follows the member.
@@ -49,11 +49,11 @@ GUARDS = [
     guard("3c", "rules", "codec_json::threat_03",
           (f"{CORE}/codec/json.rs", "if twice || list.len()", "if (twice && !OUT) || list.len()")),
     guard("4", "sockets", "server_faults::threat_04",
-          (f"{SERVER}/inbound.rs", "Error::Utf8(_) => Some(Fault::Utf8),", "Error::Utf8(_) => Some(if OUT { Fault::Protocol } else { Fault::Utf8 }),")),
+          (f"{DENSE}/inbound.rs", "Error::Utf8(_) => Some(Fault::Utf8),", "Error::Utf8(_) => Some(if OUT { Fault::Protocol } else { Fault::Utf8 }),")),
     guard("5", "sockets", "server_faults::threat_04_05",
-          (f"{SERVER}/inbound.rs", "Some(message_bytes_max as usize);", "Some(message_bytes_max as usize * if OUT { 2 } else { 1 });")),
+          (f"{DENSE}/inbound.rs", "Some(message_bytes_max as usize);", "Some(message_bytes_max as usize * if OUT { 2 } else { 1 });")),
     guard("6a", "sockets", "server_faults::threat_04_05_06",
-          (f"{SERVER}/inbound.rs", "        .max_write_buffer_size(512)\n", "        .max_write_buffer_size(512)\n        .accept_unmasked_frames(OUT)\n")),
+          (f"{DENSE}/inbound.rs", "        .max_write_buffer_size(512)\n", "        .max_write_buffer_size(512)\n        .accept_unmasked_frames(OUT)\n")),
     # Every breach is answered with its code, none is dropped in silence.
     guard("6b", "sockets", "server_faults::threat_04_05_06",
           (f"{SERVER}/reading.rs", "self.world.input(id, Input::Fault(fault));", "self.world.input(id, if OUT { Input::Lost } else { Input::Fault(fault) });")),
@@ -113,7 +113,7 @@ GUARDS = [
     guard("18", "sockets", "server_heartbeat::threat_18",
           (f"{CORE}/connection/step.rs", "Rule::CloseDue => ", "Rule::CloseDue if !OUT => ")),
     guard("19a", "sockets", "server_faults::threat_19_a_message_of_too_many",
-          (f"{SERVER}/inbound.rs", "if self.frames > frames_max {", "if self.frames > frames_max && !OUT {")),
+          (f"{DENSE}/inbound.rs", "if self.frames > frames_max {", "if self.frames > frames_max && !OUT {")),
     guard("19b", "sockets", "server_faults::threat_19_a_message_that_does_not_end",
           (f"{SERVER}/reading.rs", "self.world.arm_assembly(id, since);", "if !OUT { self.world.arm_assembly(id, since); }")),
     # A jump of the clock; a clock that steps back.
