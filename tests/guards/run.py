@@ -102,8 +102,11 @@ def run(guard, programs, out):
         return "fails", ["it does not end"]
     if "running 0 tests" in done.stdout:
         return "has no test", [guard.tests]
+    if done.returncode == 0:
+        return "passes", []
     failed = sorted({line.split()[1] for line in done.stdout.splitlines() if line.startswith("---- ")})
-    return ("passes" if done.returncode == 0 else "fails"), failed
+    # A test that takes its process with it is not named.
+    return "fails", failed or [f"its process ends with {done.returncode}"]
 
 
 if __name__ == "__main__":
