@@ -59,13 +59,13 @@ fn every_limit_and_counter_of_the_threats_is_one() {
     let settings = ["docs/defaults.md", "docs/dialects.md", "core/src/policy/text.rs", "cli/src/config/keys.rs"].map(read).concat();
     let mut seen = 0;
     for line in page.lines().filter(|line| line.starts_with("| ")) {
-        let columns: Vec<&str> = line.split(" | ").collect();
+        let columns: Vec<&str> = line.split('|').collect();
         let quoted = |column: usize| columns.get(column).into_iter().flat_map(|text| text.split('`').skip(1).step_by(2));
-        for key in quoted(3).filter(|key| key.starts_with(char::is_lowercase)) {
+        for key in quoted(4).filter(|key| key.starts_with(char::is_lowercase)) {
             assert!(settings.contains(&format!("`{key}`")) || settings.contains(&format!("\"{key}\"")), "{key} is no setting");
             seen += 1;
         }
-        for name in quoted(4).filter_map(|name| name.strip_prefix("wsbeat_")) {
+        for name in quoted(5).filter_map(|name| name.strip_prefix("wsbeat_")) {
             let name = name.split('{').next().unwrap_or_default().trim_end_matches("_total");
             assert!(metrics.contains(&format!("\"wsbeat_{name}\"")), "wsbeat_{name} is no metric");
             seen += 1;
