@@ -68,8 +68,9 @@ def switch(name):
 
 def compiled(package, arguments):
     command = ["cargo", "test", "--no-run", "--message-format=json", "-p", package, *arguments]
-    # Warnings are no matter here.
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # Warnings are no matter here, and nothing is built upon this build.
+    environment = {**os.environ, "CARGO_INCREMENTAL": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0:
         errors = [m["message"]["rendered"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
