@@ -6,7 +6,9 @@
 //! nothing about either side and is repeated, as is one that fails while the machine is busy: what differs, differs again.
 
 use std::fmt::Write as _;
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use super::install::Program;
 use super::log::{Event, Log, Span};
@@ -35,6 +37,8 @@ pub struct Setting {
     pub close: Option<(Option<u64>, &'static str)>,
     /// Whether each wait begins when the one before it is over, so that lateness adds up.
     pub chained: bool,
+    /// From when until when, in intervals, the servers' processes stand still, as those of a host that sleeps.
+    pub stands_still: Option<(f64, f64)>,
 }
 
 /// A script, and what is documented to come of it: `ping 1, ping 2, close 3`, in intervals since the opening. Where no `close`
@@ -90,12 +94,20 @@ impl Setting {
         stage.take_lag_s();
         let (our_logs, their_logs) = thread::scope(|scope| {
             let play = |url| cases.iter().map(|case| scope.spawn(move || case.play(url, self.interval_s))).collect::<Vec<_>>();
-            let (ours, theirs) = (play(ours.url()), their_url.as_deref().map(play));
+            let playing = (play(ours.url()), their_url.as_deref().map(play));
+            if let Some((from, until)) = self.stands_still {
+                let ids = [Some(ours.id()), theirs.as_ref().map(Peer::id)];
+                scope.spawn(move || stop_and_go(ids, from * self.interval_s, (until - from) * self.interval_s));
+            }
             let join = |side: Vec<thread::ScopedJoinHandle<'_, Log>>| side.into_iter().map(|case| case.join().expect("opens")).collect();
-            (join(ours), theirs.map(join))
+            (join(playing.0), playing.1.map(join))
         });
         let ours = Side { name: "ours", logs: our_logs, tick_s: None, lag_s: stage.take_lag_s() };
-        let theirs = their_logs.zip(theirs).map(|(logs, server)| Side { name: "the original", logs, tick_s, lag_s: lag_s(&server.stop()) });
+        let stood_s = self.stands_still.map_or(0.0, |(from, until)| (until - from) * self.interval_s);
+        let theirs = their_logs.zip(theirs).map(|(logs, server)| {
+            let lag_s = (lag_s(&server.stop()) - stood_s).max(0.0);
+            Side { name: "the original", logs, tick_s, lag_s }
+        });
         [Some(ours), theirs].into_iter().flatten().collect()
     }
 
@@ -236,6 +248,16 @@ impl Case {
             Some((_, at)) => at + 2.0,
         };
         self.1.play(url, interval_s, until)
+    }
+}
+
+/// Stops these processes for a while.
+fn stop_and_go(ids: [Option<u32>; 2], after_s: f64, for_s: f64) {
+    for (signal, wait_s) in [("-STOP", after_s), ("-CONT", for_s)] {
+        thread::sleep(Duration::from_secs_f64(wait_s));
+        let ids = ids.iter().flatten().map(u32::to_string);
+        let sent = Command::new("kill").arg(signal).args(ids).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal} is not sent");
     }
 }
 

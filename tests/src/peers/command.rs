@@ -53,6 +53,11 @@ impl Served {
         Ok(Self { process, url })
     }
 
+    /// The process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Where it listens.
     pub fn url(&self) -> &str {
         &self.url

@@ -8,8 +8,9 @@ const WEBSOCKETS: Setting = Setting {
     timeout: Some(0.5),
     close: Some((Some(1011), "keepalive ping timeout")),
     chained: true,
+    stands_still: None,
 };
-const WS_RECIPE: Setting = Setting { profile: "ws-recipe", interval_s: 0.6, timeout: None, close: None, chained: true };
+const WS_RECIPE: Setting = Setting { profile: "ws-recipe", interval_s: 0.6, timeout: None, close: None, chained: true, stands_still: None };
 const LIVES: &str = "ping 1, ping 2, ping 3, ping 4";
 
 #[test]
@@ -75,4 +76,23 @@ fn ws_recipe_does_as_the_recipe_of_node_ws() {
             Case("pings of its own, no pong", Script::silent().saying_every(Saying::Ping, 0.25, 0.5), dies),
         ],
     );
+}
+
+#[test]
+fn websockets_does_as_python_websockets_after_its_host_stood_still() {
+    Setting { stands_still: Some((2.1, 4.6)), ..WEBSOCKETS }.hold(
+        Some(Program::WebsocketsServer),
+        &[
+            Case("answers everything", Script::answering(), "ping 1, ping 2, ping 4.6, ping 5.6"),
+            Case("dies after ping 1", Script::answering().first(1), "ping 1, ping 2, close 4.6"),
+        ],
+    );
+}
+
+/// Not the original's way: a pong that arrived while the host stood still was in time (rule R1, which holds in every profile). Python
+/// `websockets` looks at its clock before it reads, and closes.
+#[test]
+fn websockets_counts_a_pong_that_arrived_while_its_host_stood_still() {
+    let late = Case("answers late", Script::answering().late(0.3), "ping 1, ping 2, ping 4.6, ping 5.6");
+    Setting { stands_still: Some((2.1, 4.6)), ..WEBSOCKETS }.hold(None, &[late]);
 }

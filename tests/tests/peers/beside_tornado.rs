@@ -3,9 +3,16 @@
 use wsbeat_tests::peers::{Bears, Case, Program, Saying, Script, Setting, Tornado, at_once};
 
 /// What the article means by a timeout of two intervals lies on a boundary; this lies between two ticks.
-const OLD: Setting = Setting { profile: "tornado-6.4", interval_s: 0.6, timeout: Some(2.5), close: Some((None, "")), chained: false };
-const NEW: Setting =
-    Setting { profile: "tornado-6.5", interval_s: 0.6, timeout: None, close: Some((Some(1000), "ping timed out")), chained: true };
+const OLD: Setting =
+    Setting { profile: "tornado-6.4", interval_s: 0.6, timeout: Some(2.5), close: Some((None, "")), chained: false, stands_still: None };
+const NEW: Setting = Setting {
+    profile: "tornado-6.5",
+    interval_s: 0.6,
+    timeout: None,
+    close: Some((Some(1000), "ping timed out")),
+    chained: true,
+    stands_still: None,
+};
 
 #[test]
 fn tornado_6_4_does_as_tornado_6_4_2() {
@@ -115,4 +122,32 @@ fn tornado_6_5_does_as_tornado_6_6_1_with_other_timeouts() {
             ],
         );
     });
+}
+
+/// A host that slept. The old way looks whether a ping went out of late before it blames anybody, and keeps its grid; the new one
+/// counts on from the late ping.
+#[test]
+fn the_tornado_profiles_do_as_tornado_after_their_host_stood_still() {
+    let old = [
+        Case("answers everything", Script::answering(), "ping 1, ping 2, ping 4.6, ping 5, ping 6"),
+        Case("answers late", Script::answering().late(0.4), "ping 1, ping 2, ping 4.6, ping 5, ping 6"),
+        Case("silent", Script::silent(), "ping 1, ping 2, ping 4.6, close 5"),
+        Case("dies after ping 1", Script::answering().first(1), "ping 1, ping 2, ping 4.6, close 5"),
+    ];
+    let new = [
+        Case("answers everything", Script::answering(), "ping 1, ping 2, ping 4.6, ping 5.6"),
+        Case("silent", Script::silent(), "ping 1, close 2"),
+        Case("dies after ping 1", Script::answering().first(1), "ping 1, ping 2, close 4.6"),
+    ];
+    at_once([(OLD, Tornado::V6_4, &old[..]), (NEW, Tornado::V6_6, &new[..])], |(setting, original, cases)| {
+        Setting { stands_still: Some((2.25, 4.6)), ..setting }.hold(Some(Program::PlainServer(original)), cases);
+    });
+}
+
+/// The one way in which ours is not the original: a pong that arrived while the host stood still was in time (rule R1, which holds in
+/// every profile). Tornado 6.6.1 looks at its clock before it reads, and closes.
+#[test]
+fn tornado_6_5_counts_a_pong_that_arrived_while_its_host_stood_still() {
+    let late = Case("answers late", Script::answering().late(0.4), "ping 1, ping 2, ping 4.6, ping 5.6");
+    Setting { stands_still: Some((2.25, 4.6)), ..NEW }.hold(None, &[late]);
 }
