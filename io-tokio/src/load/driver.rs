@@ -25,8 +25,8 @@ use super::upgrade::Opening;
 use super::writing::Delayed;
 use crate::client::request::{Scheme, Target};
 use crate::client::tls::ClientTls;
+use crate::dense::clock::Clock;
 use crate::heartbeat::DialectChoice;
-use crate::server::clock::Clock;
 
 /// How often the caller hears how it goes.
 const PROGRESS: Span = Span::from_millis(250);
@@ -70,7 +70,7 @@ pub(super) struct Driver {
     pub(super) prepared: Vec<u8>,
     pub(super) replies: Vec<u8>,
     pub(super) space: Vec<u8>,
-    pub(super) spare: Option<WebSocketContext>,
+    pub(super) spare: Option<Box<WebSocketContext>>,
     pub(super) delayed: VecDeque<Delayed>,
     pub(super) echoes: BinaryHeap<Reverse<(Instant, ConnId)>>,
     /// Connections that are read on in the next turn.

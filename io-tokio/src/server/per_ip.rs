@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// There is room for so many when most are gone.
+const ADDRESSES_KEPT: usize = 1_024;
+
 /// How many connections each address has at all workers; an IPv6 address counts by its /64, loopback not at all.
 #[derive(Debug)]
 pub(super) struct PerIp {
@@ -43,6 +46,11 @@ impl PerIp {
         if *count == 0 {
             counts.remove(&key);
         }
+    }
+
+    /// Gives back what many addresses took.
+    pub(super) fn release(&self) {
+        self.counts().shrink_to(ADDRESSES_KEPT);
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<u64, u32>> {

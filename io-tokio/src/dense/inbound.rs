@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Write};
 use tungstenite::Error;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 use wsbeat_core::event::Fault;
 
 /// How much tungstenite copies (and first fills with zeros) at a time: a heartbeat fits, a long message takes few rounds.
@@ -40,8 +40,8 @@ impl Write for View<'_, '_> {
     }
 }
 
-/// A context that has read nothing yet.
-pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
+/// A context that has read nothing yet; boxed, as it changes hands with every read and has some hundred bytes.
+pub(crate) fn context(role: Role, message_bytes_max: u32) -> Box<WebSocketContext> {
     let message_bytes_max = Some(message_bytes_max as usize);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -49,7 +49,33 @@ pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
         .max_write_buffer_size(512)
         .max_message_size(message_bytes_max)
         .max_frame_size(message_bytes_max);
-    WebSocketContext::new(role, Some(config))
+    Box::new(WebSocketContext::new(role, Some(config)))
+}
+
+/// What stands next in the bytes that were received.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A whole message or control frame.
+    Frame(Message),
+    /// Nothing whole: more bytes have to come.
+    Wait,
+    /// What cannot be read, nor anything behind it.
+    Fault(Fault),
+}
+
+/// Takes what stands next off `received`.
+///
+/// `replies` has then what tungstenite says to earlier frames, and nothing else: it writes the pong to a ping before it reads
+/// on, and the echo of a close.
+pub(crate) fn next(context: &mut WebSocketContext, received: &mut &[u8], replies: &mut Vec<u8>) -> Next {
+    replies.clear();
+    let mut view = View { received, replies };
+    let read = context.read(&mut view);
+    *received = view.received;
+    match read {
+        Ok(frame) => Next::Frame(frame),
+        Err(error) => fault(&error).map_or(Next::Wait, Next::Fault),
+    }
 }
 
 /// What an error of tungstenite's says of the peer; `None` where it only wants more bytes.
@@ -113,7 +139,7 @@ impl Walk {
 
     /// The bytes followed last were one whole frame that tungstenite has nothing to say to by itself: it need not be asked a
     /// second time.
-    pub(super) fn is_lone(&self) -> bool {
+    pub(crate) fn is_lone(&self) -> bool {
         self.at_rest() && self.headers == 1 && !self.pinged
     }
 
