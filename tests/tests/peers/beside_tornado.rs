@@ -144,7 +144,7 @@ fn the_tornado_profiles_do_as_tornado_after_their_host_stood_still() {
     });
 }
 
-/// The one way in which ours is not the original: a pong that arrived while the host stood still was in time (rule R1, which holds in
+/// Not the original's way: a pong that arrived while the host stood still was in time (rule R1, which holds in
 /// every profile). Tornado 6.6.1 looks at its clock before it reads, and closes.
 #[test]
 fn tornado_6_5_counts_a_pong_that_arrived_while_its_host_stood_still() {
