@@ -186,16 +186,16 @@ impl<H: Handler> Driver<H> {
         self.poll_events(timeout)
     }
 
-    /// Asks the kernel once; a signal that comes between is no event.
-    pub(super) fn poll_events(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    /// Asks the kernel; where a signal comes between, again without waiting. The process may have been stopped meanwhile: what arrived
+    /// then is read before anybody is judged by the time (rule R1).
+    pub(super) fn poll_events(&mut self, mut timeout: Option<Duration>) -> io::Result<()> {
         let Some(events) = &mut self.events else { return Ok(()) };
         self.events_are_fresh = true;
-        match self.poll.poll(events, timeout) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
-                events.clear();
-                Ok(())
+        loop {
+            match self.poll.poll(events, timeout) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => timeout = Some(Duration::ZERO),
+                polled => return polled,
             }
-            polled => polled,
         }
     }
 
