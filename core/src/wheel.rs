@@ -133,6 +133,12 @@ impl Wheel {
         }
     }
 
+    /// Gives the memory of the keys back, none of which is armed.
+    pub(crate) fn release(&mut self) {
+        debug_assert!(self.entries.iter().all(|entry| entry.at == Instant::NEVER));
+        self.entries = Vec::new();
+    }
+
     /// When `key` is due; [`Instant::NEVER`] while it is not armed.
     #[must_use]
     pub fn armed(&self, key: u32) -> Instant {

@@ -29,6 +29,8 @@
 pub mod admin;
 pub mod client;
 pub mod clock;
+#[cfg(unix)]
+mod dense;
 pub mod heartbeat;
 #[cfg(all(unix, feature = "load"))]
 pub mod load;

@@ -144,3 +144,29 @@ fn a_step_and_a_tick_of_a_connection_allocate_nothing() {
     });
     assert_eq!((calls, connection.phase()), (0, Phase::Open));
 }
+
+#[test]
+fn what_a_crowd_took_is_given_back_when_it_has_left_and_its_ids_stay_stale() {
+    const CROWD: usize = 20_000;
+    let mut hub = Hub::new(7, CROWD as u32);
+    let policy = hub.register(both_planes());
+    let now = present(Instant::ZERO);
+    let crowd = |hub: &mut Hub| -> Vec<ConnId> { (0..CROWD).map(|_| hub.accept(now, policy).unwrap()).collect() };
+    let ((), left) = held(|| {
+        for _ in 0..3 {
+            let ids = crowd(&mut hub);
+            for id in &ids {
+                assert_eq!(hub.input(now, *id, Input::Lost, &mut |_, action| panic!("{action:?}")), Phase::Ended);
+            }
+            assert!(hub.is_empty());
+        }
+    });
+    // The set of the due keeps three eighths of a byte a place.
+    assert!(left < CROWD, "{left} bytes stay");
+    let old = crowd(&mut hub);
+    for id in &old {
+        hub.input(now, *id, Input::Lost, &mut |_, action| panic!("{action:?}"));
+    }
+    let new = crowd(&mut hub);
+    assert_eq!((old[0].index, hub.connection(old[0]).is_none(), hub.connection(new[0]).is_some()), (new[0].index, true, true));
+}

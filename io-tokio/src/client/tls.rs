@@ -42,9 +42,9 @@ impl ClientTls {
     }
 
     /// The client's side of a handshake. `None` where rustls cannot begin one.
-    pub(crate) fn begin(&self) -> Option<Box<crate::server::tls::Tls>> {
+    pub(crate) fn begin(&self) -> Option<Box<crate::dense::tls::Tls>> {
         let connection = rustls::ClientConnection::new(Arc::clone(&self.config), self.name.clone()).ok()?;
-        Some(crate::server::tls::Tls::begin(connection.into()))
+        Some(crate::dense::tls::Tls::begin(connection.into()))
     }
 }
 

@@ -10,8 +10,8 @@ use super::report::{Failure, record};
 use super::settle::mask;
 use super::slot::Stage;
 use super::upgrade::Answer;
+use crate::dense::inbound::{self, Next, Walk};
 use crate::heartbeat::recognise;
-use crate::server::inbound::{self, View, Walk};
 
 /// How much is read of one connection before the others have their turn.
 const READS_PER_TURN: usize = 16;
@@ -128,25 +128,20 @@ impl Driver {
         let mut received = bytes;
         loop {
             let mut replies = std::mem::take(&mut self.replies);
-            let mut view = View { received, replies: &mut replies };
-            let read = context.read(&mut view);
-            received = view.received;
-            // A pong to an earlier ping: tungstenite writes it before it reads on. None leaves after a close.
+            let next = inbound::next(context, &mut received, &mut replies);
+            // No pong leaves after a close.
             if !replies.is_empty() && self.slot(id).is_some_and(|slot| slot.stage == Stage::Open) {
                 self.answer(id, &replies, self.now.at);
             }
-            replies.clear();
             self.replies = replies;
-            match read {
-                Ok(frame) => self.frame(id, frame),
-                Err(error) => match inbound::fault(&error) {
-                    None => return true,
-                    Some(fault) => {
-                        self.input(id, Input::Fault(fault));
-                        self.lost(id);
-                        return false;
-                    }
-                },
+            match next {
+                Next::Frame(frame) => self.frame(id, frame),
+                Next::Wait => return true,
+                Next::Fault(fault) => {
+                    self.input(id, Input::Fault(fault));
+                    self.lost(id);
+                    return false;
+                }
             }
             // A context that has seen a close frame is of no use to others.
             if self.slot(id).is_none_or(|slot| slot.stage == Stage::Closing) {

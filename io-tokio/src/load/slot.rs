@@ -6,9 +6,9 @@ use mio::net::TcpStream;
 use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::time::Instant;
 
-use crate::server::inbound::Walk;
-use crate::server::socket::Socket;
-use crate::server::tls::Tls;
+use crate::dense::inbound::Walk;
+use crate::dense::socket::Socket;
+use crate::dense::tls::Tls;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) struct Busy {
     /// The answer to the upgrade so far.
     pub(super) head: Vec<u8>,
     /// A message or frame of which not all has come.
-    pub(super) partial: Option<(WebSocketContext, Walk)>,
+    pub(super) partial: Option<(Box<WebSocketContext>, Walk)>,
     /// What the kernel did not take yet.
     pub(super) output: Vec<u8>,
     /// Where answers end in `output`, and when their questions came.

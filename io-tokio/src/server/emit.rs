@@ -8,8 +8,8 @@ use wsbeat_core::event::{ConnId, Input};
 use super::error::SendError;
 use super::output::Kind;
 use super::slot::{Busy, Slot, Stage};
-use super::socket::Socket;
 use super::world::World;
+use crate::dense::socket::Socket;
 
 /// What one connection is answered with while its received bytes are worked off: written in one go at the end.
 #[derive(Debug, Default)]
@@ -108,8 +108,8 @@ impl World {
         if !matches!(kind, Kind::Ping(_) | Kind::Heartbeat(_)) {
             return;
         }
-        match self.slot(id).and_then(Slot::tls) {
-            Some(tls) if tls.waiting_bytes() > 0 => tls.unwritten.push(kind),
+        match self.slot(id).and_then(|slot| slot.busy.as_mut()) {
+            Some(busy) if busy.encrypted_bytes() > 0 => busy.unwritten.push(kind),
             _ => self.flushed(id, kind),
         }
     }
@@ -184,8 +184,8 @@ impl World {
         let Some(slot) = self.slot(id) else { return Records::Wait };
         let result = slot.socket().flush_records();
         let sent = slot.socket().sent(0);
-        let unwritten = match (&result, slot.tls()) {
-            (Ok(true), Some(tls)) => std::mem::take(&mut tls.unwritten),
+        let unwritten = match &result {
+            Ok(true) => std::mem::take(&mut slot.busy().unwritten),
             _ => Vec::new(),
         };
         slot.broken |= result.is_err();

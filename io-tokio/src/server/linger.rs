@@ -10,8 +10,8 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use wsbeat_core::time::{Instant, Span};
 
-use super::socket::Socket;
-use super::tls::Tls;
+use crate::dense::socket::Socket;
+use crate::dense::tls::Tls;
 
 /// How long a peer has to read the answer and close.
 const LINGER: Span = Span::from_secs(2);
@@ -46,13 +46,13 @@ const NUMBERS: usize = 1 << 20;
 
 impl Linger {
     /// Tokens are `token_base` and the million behind it.
+    pub(super) fn new(token_base: usize, discard_bytes_max: u32) -> Self {
+        Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
+    }
+
     /// Another limit from now on.
     pub(super) fn set_discard_bytes_max(&mut self, bytes_max: u32) {
         self.discard_bytes_max = bytes_max;
-    }
-
-    pub(super) fn new(token_base: usize, discard_bytes_max: u32) -> Self {
-        Linger { sockets: VecDeque::new(), first: 0, token_base, discard_bytes_max }
     }
 
     /// Sends `answer` over `stream`, with `tls` where it has that, and keeps the socket for a moment. `known` tells whether

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// There is room for so many when most are gone.
+const ADDRESSES_KEPT: usize = 1_024;
+
 /// How many connections each address has at all workers; an IPv6 address counts by its /64, loopback not at all.
 #[derive(Debug)]
 pub(super) struct PerIp {
@@ -45,6 +48,11 @@ impl PerIp {
         }
     }
 
+    /// Gives back what many addresses took.
+    pub(super) fn release(&self) {
+        self.counts().shrink_to(ADDRESSES_KEPT);
+    }
+
     fn counts(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_count_apart_and_networks_together() {
+    fn threat_14_addresses_count_apart_and_networks_together() {
         let per_ip = PerIp::new(2);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         assert!(per_ip.enter(ip("192.0.2.1")) && per_ip.enter(ip("::ffff:192.0.2.1")));

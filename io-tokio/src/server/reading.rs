@@ -7,12 +7,12 @@ use wsbeat_core::event::{ConnId, Fault, Input, Payload};
 use super::driver::Driver;
 use super::frame;
 use super::handler::Handler;
-use super::inbound::{self, View, Walk};
 use super::output::Kind;
 use super::slot::{Partial, Stage};
-use super::socket::Received;
 use super::stats::Refusal;
 use super::turn::{Arrived, READ_COST};
+use crate::dense::inbound::{self, Next, Walk};
+use crate::dense::socket::Received;
 
 /// How a connection stands after its bytes were worked off.
 enum Pumped {
@@ -121,7 +121,7 @@ impl<H: Handler> Driver<H> {
         let reads = if is_spare && walk.is_lone() { Reads::One } else { Reads::All };
         let pumped = self.pump(id, &mut context, bytes, reads);
         if !is_within {
-            self.world.input(id, Input::Fault(Fault::Assembly));
+            self.world.input(id, Input::Fault(walk.excess(self.world.limits.message_bytes_max)));
             self.settle(None);
         }
         self.world.uncork();
@@ -149,7 +149,7 @@ impl<H: Handler> Driver<H> {
         }
     }
 
-    fn spare_context(&mut self) -> WebSocketContext {
+    fn spare_context(&mut self) -> Box<WebSocketContext> {
         self.spare.take().unwrap_or_else(|| inbound::context(tungstenite::protocol::Role::Server, self.world.limits.message_bytes_max))
     }
 
@@ -164,22 +164,15 @@ impl<H: Handler> Driver<H> {
     fn pump(&mut self, id: ConnId, context: &mut WebSocketContext, bytes: &[u8], reads: Reads) -> Pumped {
         let mut received = bytes;
         loop {
-            let mut replies = std::mem::take(&mut self.replies);
-            let mut view = View { received, replies: &mut replies };
-            let read = context.read(&mut view);
-            received = view.received;
-            // A pong to an earlier ping: tungstenite writes it before it reads on. None leaves after a close.
-            if !replies.is_empty() && self.world.stage(id) == Some(Stage::Open) {
-                self.world.emit(id, &replies, Kind::Pong);
+            let next = inbound::next(context, &mut received, &mut self.replies);
+            // No pong leaves after a close.
+            if !self.replies.is_empty() && self.world.stage(id) == Some(Stage::Open) {
+                self.world.emit(id, &self.replies, Kind::Pong);
             }
-            replies.clear();
-            self.replies = replies;
-            match read {
-                Ok(frame) => self.frame(id, frame),
-                Err(error) => {
-                    let Some(fault) = inbound::fault(&error) else { return Pumped::Waits };
-                    return self.faulty(id, fault);
-                }
+            match next {
+                Next::Frame(frame) => self.frame(id, frame),
+                Next::Wait => return Pumped::Waits,
+                Next::Fault(fault) => return self.faulty(id, fault),
             }
             if matches!(self.world.stage(id), None | Some(Stage::Discarding)) {
                 return Pumped::Done;

@@ -9,10 +9,10 @@ use wsbeat_core::time::Instant;
 
 use super::addresses::{Address, Addresses};
 use super::handler::End;
-use super::inbound::Walk;
-use super::output::Output;
-use super::socket::Socket;
-use super::tls::Tls;
+use super::output::{Kind, Output};
+use crate::dense::inbound::Walk;
+use crate::dense::socket::Socket;
+use crate::dense::tls::Tls;
 
 /// What is done with what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub(super) struct Busy {
     pub(super) output: Output,
     /// TLS, on connections that have it, from the first to the last.
     pub(super) tls: Option<Box<Tls>>,
+    /// Pings and heartbeats whose records the kernel has not taken whole (R6).
+    pub(super) unwritten: Vec<Kind>,
     /// How it ends.
     pub(super) end: Option<End>,
     /// The bytes that were thrown away.
@@ -71,7 +73,7 @@ pub(super) struct Busy {
 /// A message or frame of which not all has come.
 #[derive(Debug)]
 pub(super) struct Partial {
-    pub(super) context: WebSocketContext,
+    pub(super) context: Box<WebSocketContext>,
     pub(super) walk: Walk,
     /// When its first byte came.
     pub(super) since: Instant,

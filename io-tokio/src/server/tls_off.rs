@@ -1,13 +1,9 @@
-//! TLS where the crate is built without it: nothing of it can be made.
+//! A server's certificate and key where the crate is built without TLS: there is none.
 
 use std::convert::Infallible;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use mio::net::TcpStream;
-
-use super::output::Kind;
-use super::socket::Received;
+use crate::dense::tls::Tls;
 
 /// Who is turned away unheard gets an alert; there is nobody to get one.
 pub(super) const ALERT: [u8; 0] = [];
@@ -24,6 +20,10 @@ impl TlsConfig {
     pub fn from_pem_files(cert: &Path, _key: &Path) -> Result<Self, TlsConfigError> {
         Err(TlsConfigError { file: cert.into(), problem: "built without the feature tls".to_owned() })
     }
+
+    pub(super) fn accept(&self) -> Option<Box<Tls>> {
+        match self.0 {}
+    }
 }
 
 /// A certificate or key that cannot be used.
@@ -34,49 +34,4 @@ pub struct TlsConfigError {
     pub file: PathBuf,
     /// What is wrong with it.
     pub problem: String,
-}
-
-/// TLS over one connection: there is none.
-#[derive(Debug)]
-pub(crate) struct Tls {
-    never: Infallible,
-    pub(super) unwritten: Vec<Kind>,
-}
-
-impl Tls {
-    pub(super) fn accept(config: &TlsConfig) -> Option<Box<Self>> {
-        match config.0 {}
-    }
-
-    pub(super) fn read(&mut self, _: &mut TcpStream, _: &mut [u8]) -> Received {
-        match self.never {}
-    }
-
-    pub(super) fn has_plaintext(&self) -> bool {
-        match self.never {}
-    }
-
-    pub(super) fn failure(&self) -> Option<&Infallible> {
-        match self.never {}
-    }
-
-    pub(super) fn write(&mut self, _: &mut TcpStream, _: &[u8]) -> io::Result<usize> {
-        match self.never {}
-    }
-
-    pub(super) fn flush(&mut self, _: &mut TcpStream) -> io::Result<bool> {
-        match self.never {}
-    }
-
-    pub(super) fn close(&mut self, _: &mut TcpStream) {
-        match self.never {}
-    }
-
-    pub(super) fn waiting_bytes(&self) -> usize {
-        match self.never {}
-    }
-
-    pub(super) fn take_sent(&mut self) -> usize {
-        match self.never {}
-    }
 }

@@ -95,6 +95,9 @@ impl<H: Handler> Driver<H> {
             return Ok(Wait::Ended(ending));
         }
         let next = self.advance()?;
+        if self.world.hub.is_empty() {
+            self.world.release();
+        }
         let is_drained = self.drain.is_some() && self.world.hub.is_empty();
         again |= next == Next::Again || !self.world.unread.is_empty() || is_drained || self.world.shared.is_woken();
         if again {

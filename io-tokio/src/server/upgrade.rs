@@ -17,7 +17,7 @@ use super::response;
 use super::shared::Live;
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
-use super::tls::{ALERT, Tls};
+use super::tls::{ALERT, TlsConfig};
 
 impl<H: Handler> Driver<H> {
     /// A connection came: it has its place, or hears why not.
@@ -28,7 +28,7 @@ impl<H: Handler> Driver<H> {
             Err(reason @ Refusal::PerIp) => return self.turn_away(stream, reason, "too many connections from this address"),
             Err(reason) => return self.turn_away(stream, reason, "too many connections"),
         }
-        let tls = self.tls.as_ref().and_then(Tls::accept);
+        let tls = self.tls.as_ref().and_then(TlsConfig::accept);
         let Ok(id) = self.world.accept() else {
             self.world.workers.leave(peer.ip());
             return self.turn_away(stream, Refusal::Connections, "too many connections");

@@ -106,6 +106,11 @@ impl Workers {
         Ok(())
     }
 
+    /// Gives back what a crowd took here, when nobody is left of it.
+    pub(super) fn release(&self) {
+        self.per_ip.release();
+    }
+
     /// Another limit for each address. Who is there stays.
     pub(super) fn set_per_ip_max(&self, max: u32) {
         self.per_ip.set_max(max);

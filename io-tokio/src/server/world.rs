@@ -14,7 +14,6 @@ use wsbeat_core::time::{Instant, Now, Span};
 
 use super::addresses::Addresses;
 use super::agree::Agreements;
-use super::clock::Clock;
 use super::config::{Numbering, ServerConfig, ServerLimits};
 use super::control::CloseReason;
 use super::emit::Cork;
@@ -25,10 +24,13 @@ use super::shared::{Live, Shared};
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
 use super::workers::Workers;
+use crate::dense::clock::Clock;
 use crate::tape::Tape;
 
 /// For how many connections there is a place from the beginning.
 const SLOTS_RESERVED: u32 = 1 << 17;
+/// So many places are kept when nobody is left.
+const SLOTS_KEPT: usize = 1_024;
 
 /// Everything of a server but the user's handler.
 pub(super) struct World {
@@ -73,6 +75,13 @@ pub(super) struct Pending {
     pub(super) wants_rtt: bool,
     /// Where all of it is recorded, if anywhere.
     pub(super) tape: Option<Tape>,
+}
+
+impl Pending {
+    fn release(&mut self) {
+        self.actions.shrink_to(SLOTS_KEPT);
+        self.rtts.shrink_to(SLOTS_KEPT);
+    }
 }
 
 impl HubSink for Pending {
@@ -199,6 +208,19 @@ impl World {
         Some((slot, peer))
     }
 
+    /// Gives back what a crowd took, when nobody is left of it.
+    pub(super) fn release(&mut self) {
+        if self.slots.len() <= SLOTS_KEPT || self.slots.iter().any(Option::is_some) {
+            return;
+        }
+        self.slots = Vec::new();
+        self.pending.release();
+        self.events.shrink_to(SLOTS_KEPT);
+        self.unread.shrink_to(SLOTS_KEPT);
+        self.assembling.shrink_to(SLOTS_KEPT);
+        self.workers.release();
+    }
+
     fn count_closed(&self, id: ConnId) {
         self.shared.set_live(id, Live::No);
         self.shared.stats.open.set(self.shared.stats.open.get().saturating_sub(1));
@@ -244,6 +266,11 @@ impl World {
         self.counts_sent = counts_sent(&policy);
         self.end_recording();
         self.replace_policies(policy);
+    }
+
+    /// Whether nothing is left to be done, nor told to the handler.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.actions.is_empty() && self.pending.rtts.is_empty() && self.events.is_empty()
     }
 
     /// Does everything that the hub said, but what is the handler's.
@@ -330,8 +357,10 @@ impl World {
             // The kernel would keep what the peer does not take for minutes: a reset gives it back at once.
             let _ = socket2::SockRef::from(&slot.stream).set_linger(Some(std::time::Duration::ZERO));
         }
-        if verdict.kind == VerdictKind::Handshake {
-            self.shared.stats.refuse(Refusal::HandshakeTimeout);
+        match verdict.kind {
+            VerdictKind::Handshake => self.shared.stats.refuse(Refusal::HandshakeTimeout),
+            VerdictKind::CloseTimeout => self.shared.stats.close_timeouts.add(1),
+            _ => {}
         }
         self.events.push_back((id, Event::Verdict(verdict, queued_bytes)));
         self.events.push_back((id, Event::Over));

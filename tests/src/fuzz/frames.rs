@@ -2,7 +2,7 @@
 
 /// The server's own, as it stands there: what it reads needs no socket.
 #[allow(dead_code, reason = "some of it only the server needs")]
-#[path = "../../../io-tokio/src/server/inbound.rs"]
+#[path = "../../../io-tokio/src/dense/inbound.rs"]
 mod inbound;
 mod listener;
 
@@ -56,7 +56,7 @@ pub fn frames(data: &[u8]) {
 const MESSAGE_BYTES_MAX: u32 = 16 << 10;
 
 /// The context of the dense drivers, on this side.
-fn context(role: Role) -> WebSocketContext {
+fn context(role: Role) -> Box<WebSocketContext> {
     let side = match role {
         Role::Server => Side::Server,
         Role::Client => Side::Client,

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Write};
 use tungstenite::Error;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 use wsbeat_core::event::Fault;
 
 /// How much tungstenite copies (and first fills with zeros) at a time: a heartbeat fits, a long message takes few rounds.
@@ -40,8 +40,8 @@ impl Write for View<'_, '_> {
     }
 }
 
-/// A context that has read nothing yet.
-pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
+/// A context that has read nothing yet; boxed, as it changes hands with every read and has some hundred bytes.
+pub(crate) fn context(role: Role, message_bytes_max: u32) -> Box<WebSocketContext> {
     let message_bytes_max = Some(message_bytes_max as usize);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -49,7 +49,33 @@ pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
         .max_write_buffer_size(512)
         .max_message_size(message_bytes_max)
         .max_frame_size(message_bytes_max);
-    WebSocketContext::new(role, Some(config))
+    Box::new(WebSocketContext::new(role, Some(config)))
+}
+
+/// What stands next in the bytes that were received.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A whole message or control frame.
+    Frame(Message),
+    /// Nothing whole: more bytes have to come.
+    Wait,
+    /// What cannot be read, nor anything behind it.
+    Fault(Fault),
+}
+
+/// Takes what stands next off `received`.
+///
+/// `replies` has then what tungstenite says to earlier frames, and nothing else: it writes the pong to a ping before it reads
+/// on, and the echo of a close.
+pub(crate) fn next(context: &mut WebSocketContext, received: &mut &[u8], replies: &mut Vec<u8>) -> Next {
+    replies.clear();
+    let mut view = View { received, replies };
+    let read = context.read(&mut view);
+    *received = view.received;
+    match read {
+        Ok(frame) => Next::Frame(frame),
+        Err(error) => fault(&error).map_or(Next::Wait, Next::Fault),
+    }
 }
 
 /// What an error of tungstenite's says of the peer; `None` where it only wants more bytes.
@@ -73,6 +99,8 @@ pub(crate) struct Walk {
     in_message: bool,
     /// The frames of the message so far.
     frames: u32,
+    /// The bytes that their headers announced.
+    message_bytes: u64,
     /// A header that is none: tungstenite finds the same and says what it is.
     broken: bool,
     /// A message ended in the bytes followed last.
@@ -106,6 +134,11 @@ impl Walk {
         true
     }
 
+    /// What a message of too many frames is: too big, where the frame that is one too many makes it that as well.
+    pub(crate) fn excess(&self, message_bytes_max: u32) -> Fault {
+        if self.message_bytes > message_bytes_max.into() { Fault::TooBig } else { Fault::Assembly }
+    }
+
     /// Between two messages, nothing of the next one seen.
     pub(crate) fn at_rest(&self) -> bool {
         self.payload_left == 0 && self.head_len == 0 && !self.in_message && !self.broken
@@ -113,7 +146,7 @@ impl Walk {
 
     /// The bytes followed last were one whole frame that tungstenite has nothing to say to by itself: it need not be asked a
     /// second time.
-    pub(super) fn is_lone(&self) -> bool {
+    pub(crate) fn is_lone(&self) -> bool {
         self.at_rest() && self.headers == 1 && !self.pinged
     }
 
@@ -133,7 +166,7 @@ impl Walk {
                 let used = usize::try_from(cursor.position()).unwrap_or(HEAD_MAX);
                 self.head_len = 0;
                 self.payload_left = len;
-                self.count(&header);
+                self.count(&header, len);
                 &bytes[used.saturating_sub(had).min(more)..]
             }
             Ok(None) => {
@@ -147,13 +180,14 @@ impl Walk {
         }
     }
 
-    fn count(&mut self, header: &FrameHeader) {
+    fn count(&mut self, header: &FrameHeader, len: u64) {
         self.headers += 1;
         self.pinged |= header.opcode == OpCode::Control(Control::Ping);
         let OpCode::Data(data) = header.opcode else { return };
         if data != Data::Continue {
-            self.frames = 0;
+            (self.frames, self.message_bytes) = (0, 0);
         }
+        self.message_bytes = self.message_bytes.saturating_add(len);
         self.frames = self.frames.saturating_add(1);
         self.in_message = !header.is_final;
     }
@@ -204,6 +238,14 @@ mod tests {
         assert!(!walk.follow(&frame(0x00, b""), 3));
         let mut walk = Walk::default();
         assert!(walk.follow(&frame(0x82, b"").repeat(9), 3), "each is a message of its own");
+    }
+
+    #[test]
+    fn a_frame_too_many_that_is_too_much_too_makes_the_message_too_big() {
+        let mut walk = Walk::default();
+        assert!(walk.follow(&[frame(0x02, &[0; 10]), frame(0x00, &[0; 10])].concat(), 2));
+        assert!(!walk.follow(&frame(0x00, &[0; 10])[..6], 2));
+        assert_eq!((walk.excess(30), walk.excess(29)), (Fault::Assembly, Fault::TooBig));
     }
 
     #[test]
