@@ -164,7 +164,9 @@ fn what_a_crowd_took_is_given_back_when_it_has_left_and_its_ids_stay_stale() {
     // The set of the due keeps three eighths of a byte a place.
     assert!(left < CROWD, "{left} bytes stay");
     let old = crowd(&mut hub);
-    old.iter().for_each(|id| drop(hub.input(now, *id, Input::Lost, &mut |_, action| panic!("{action:?}"))));
+    for id in &old {
+        hub.input(now, *id, Input::Lost, &mut |_, action| panic!("{action:?}"));
+    }
     let new = crowd(&mut hub);
     assert_eq!((old[0].index, hub.connection(old[0]).is_none(), hub.connection(new[0]).is_some()), (new[0].index, true, true));
 }

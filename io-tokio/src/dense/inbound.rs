@@ -40,8 +40,8 @@ impl Write for View<'_, '_> {
     }
 }
 
-/// A context that has read nothing yet.
-pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
+/// A context that has read nothing yet; boxed, as it changes hands with every read and has some hundred bytes.
+pub(crate) fn context(role: Role, message_bytes_max: u32) -> Box<WebSocketContext> {
     let message_bytes_max = Some(message_bytes_max as usize);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -49,7 +49,7 @@ pub(crate) fn context(role: Role, message_bytes_max: u32) -> WebSocketContext {
         .max_write_buffer_size(512)
         .max_message_size(message_bytes_max)
         .max_frame_size(message_bytes_max);
-    WebSocketContext::new(role, Some(config))
+    Box::new(WebSocketContext::new(role, Some(config)))
 }
 
 /// What stands next in the bytes that were received.

@@ -70,7 +70,7 @@ pub(super) struct Driver {
     pub(super) prepared: Vec<u8>,
     pub(super) replies: Vec<u8>,
     pub(super) space: Vec<u8>,
-    pub(super) spare: Option<WebSocketContext>,
+    pub(super) spare: Option<Box<WebSocketContext>>,
     pub(super) delayed: VecDeque<Delayed>,
     pub(super) echoes: BinaryHeap<Reverse<(Instant, ConnId)>>,
     /// Connections that are read on in the next turn.
@@ -187,10 +187,12 @@ impl Driver {
     /// Waits until something is to be done, `until` at the latest, and does it.
     fn turn(&mut self, events: &mut Events, until: Instant) -> io::Result<()> {
         let wait = self.next_due(until).since(self.clock.monotonic());
-        match self.poll.poll(events, Some(round_up(wait))) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => events.clear(),
-            polled => polled?,
+        let mut polled = self.poll.poll(events, Some(round_up(wait)));
+        // A signal: the process may have been stopped, and what arrived meanwhile is read before the time is looked at.
+        while polled.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::Interrupted) {
+            polled = self.poll.poll(events, Some(Duration::ZERO));
         }
+        polled?;
         self.now = self.clock.now();
         for _ in 0..self.unread.len() {
             let Some((id, is_ending)) = self.unread.pop_front() else { break };

@@ -43,7 +43,7 @@ pub(super) struct Busy {
     /// The answer to the upgrade so far.
     pub(super) head: Vec<u8>,
     /// A message or frame of which not all has come.
-    pub(super) partial: Option<(WebSocketContext, Walk)>,
+    pub(super) partial: Option<(Box<WebSocketContext>, Walk)>,
     /// What the kernel did not take yet.
     pub(super) output: Vec<u8>,
     /// Where answers end in `output`, and when their questions came.

@@ -19,7 +19,15 @@ const CALLBACK_LONG: Duration = Duration::from_micros(100);
 
 impl<H: Handler> Driver<H> {
     /// Does what the hub said and tells the handler, until nothing is left. `delivery` is the message that was just put in.
-    pub(super) fn settle(&mut self, mut delivery: Option<Message<'_>>) {
+    #[inline]
+    pub(super) fn settle(&mut self, delivery: Option<Message<'_>>) {
+        // Asked for after every step, and most steps leave nothing.
+        if !self.world.is_settled() {
+            self.settle_all(delivery);
+        }
+    }
+
+    fn settle_all(&mut self, mut delivery: Option<Message<'_>>) {
         loop {
             if let Some((id, act)) = self.world.pending.actions.pop_front() {
                 match (act, delivery) {

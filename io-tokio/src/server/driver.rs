@@ -76,7 +76,7 @@ pub(super) struct Driver<H> {
     /// What tungstenite answers by itself.
     pub(super) replies: Vec<u8>,
     /// The context of all connections at rest: one at rest equals a fresh one.
-    pub(super) spare: Option<WebSocketContext>,
+    pub(super) spare: Option<Box<WebSocketContext>>,
     /// `None` while a message is worked off.
     pub(super) decoder: Option<Box<Decoder>>,
     pub(super) rng: Rng,
@@ -186,16 +186,16 @@ impl<H: Handler> Driver<H> {
         self.poll_events(timeout)
     }
 
-    /// Asks the kernel once; a signal that comes between is no event.
-    pub(super) fn poll_events(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    /// Asks the kernel; where a signal comes between, again without waiting. The process may have been stopped meanwhile: what arrived
+    /// then is read before anybody is judged by the time (rule R1).
+    pub(super) fn poll_events(&mut self, mut timeout: Option<Duration>) -> io::Result<()> {
         let Some(events) = &mut self.events else { return Ok(()) };
         self.events_are_fresh = true;
-        match self.poll.poll(events, timeout) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {
-                events.clear();
-                Ok(())
+        loop {
+            match self.poll.poll(events, timeout) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => timeout = Some(Duration::ZERO),
+                polled => return polled,
             }
-            polled => polled,
         }
     }
 

@@ -149,7 +149,7 @@ impl<H: Handler> Driver<H> {
         }
     }
 
-    fn spare_context(&mut self) -> WebSocketContext {
+    fn spare_context(&mut self) -> Box<WebSocketContext> {
         self.spare.take().unwrap_or_else(|| inbound::context(tungstenite::protocol::Role::Server, self.world.limits.message_bytes_max))
     }
 

@@ -73,7 +73,7 @@ pub(super) struct Busy {
 /// A message or frame of which not all has come.
 #[derive(Debug)]
 pub(super) struct Partial {
-    pub(super) context: WebSocketContext,
+    pub(super) context: Box<WebSocketContext>,
     pub(super) walk: Walk,
     /// When its first byte came.
     pub(super) since: Instant,

@@ -268,6 +268,11 @@ impl World {
         self.replace_policies(policy);
     }
 
+    /// Whether nothing is left to be done, nor told to the handler.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.actions.is_empty() && self.pending.rtts.is_empty() && self.events.is_empty()
+    }
+
     /// Does everything that the hub said, but what is the handler's.
     pub(super) fn apply_all(&mut self) {
         while let Some((id, action)) = self.pending.actions.pop_front() {

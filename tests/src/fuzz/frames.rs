@@ -56,7 +56,7 @@ pub fn frames(data: &[u8]) {
 const MESSAGE_BYTES_MAX: u32 = 16 << 10;
 
 /// The context of the dense drivers, on this side.
-fn context(role: Role) -> WebSocketContext {
+fn context(role: Role) -> Box<WebSocketContext> {
     let side = match role {
         Role::Server => Side::Server,
         Role::Client => Side::Client,

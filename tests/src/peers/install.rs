@@ -36,11 +36,22 @@ impl Generation {
     }
 }
 
+/// The Tornados whose ways of pinging have profiles of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tornado {
+    /// 6.4.2, the last of the old way.
+    V6_4,
+    /// 6.6.1, whose way came with 6.5.2.
+    V6_6,
+}
+
 /// A peer that a test can start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// The article's Tornado server with ping settings; an empty pong is answered with a 13-byte timestamp ping.
     PingServer(Generation),
+    /// Tornado with ping settings and nothing on top.
+    PlainServer(Tornado),
     /// The article's Tornado server with the gzip heartbeat.
     HeartbeatServer(Generation),
     /// The article's `websocket-client` client, of either server.
@@ -69,6 +80,7 @@ impl Program {
     fn file(self) -> &'static str {
         match self {
             Program::PingServer(_) => "ping_server.py",
+            Program::PlainServer(_) => "plain_server.py",
             Program::HeartbeatServer(_) => "heartbeat_server.py",
             Program::ArticleClient(_) => "article_client.py",
             Program::WebsocketsServer => "websockets_server.py",
@@ -88,9 +100,12 @@ impl Program {
             Program::PingServer(generation) | Program::HeartbeatServer(generation) | Program::ArticleClient(generation) => {
                 &runtimes().python[generation as usize]
             }
-            Program::WebsocketsServer | Program::WebsocketsClient | Program::MeasuredTornado | Program::MeasuredWebsockets => {
-                &runtimes().python[Generation::Second as usize]
-            }
+            Program::WebsocketsServer
+            | Program::WebsocketsClient
+            | Program::PlainServer(Tornado::V6_6)
+            | Program::MeasuredTornado
+            | Program::MeasuredWebsockets => &runtimes().python[Generation::Second as usize],
+            Program::PlainServer(Tornado::V6_4) => &runtimes().tornado_6_4,
             Program::WsServer | Program::WsClient | Program::MeasuredWs => &runtimes().node,
             Program::HuobiClient => &exchanges()[0],
             Program::ExchangeClient => &exchanges()[1],
@@ -124,23 +139,25 @@ struct Runtime {
 
 struct Runtimes {
     python: [Result<Runtime, String>; 2],
+    tornado_6_4: Result<Runtime, String>,
     node: Result<Runtime, String>,
 }
 
 /// All of them at once, so that no install disturbs the clock of a test that already runs.
 fn runtimes() -> &'static Runtimes {
     static RUNTIMES: OnceLock<Runtimes> = OnceLock::new();
-    RUNTIMES.get_or_init(|| Runtimes { python: Generation::BOTH.map(install_python), node: install_node() })
+    RUNTIMES.get_or_init(|| Runtimes {
+        python: Generation::BOTH.map(|generation| install_python(generation.pins(), "import tornado.websocket, websocket")),
+        tornado_6_4: install_python("tornado-6.4", "import tornado.websocket"),
+        node: install_node(),
+    })
 }
 
 /// The exchanges' own clients: HTX's, which wants an old library below it, and the others.
 fn exchanges() -> &'static [Result<Runtime, String>; 2] {
     static EXCHANGES: OnceLock<[Result<Runtime, String>; 2]> = OnceLock::new();
     // Some start a thread when they are imported, which would be waited for.
-    let sdk = |name, modules| {
-        let interpreter = install_packages(name, &format!("import os, {modules}; os._exit(0)"))?;
-        Ok(Runtime { interpreter, node_modules: None })
-    };
+    let sdk = |name, modules| install_python(name, &format!("import os, {modules}; os._exit(0)"));
     let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
     EXCHANGES.get_or_init(|| [sdk("huobi-sdk", "huobi.client.market"), sdk("exchanges", others)])
 }
@@ -163,9 +180,8 @@ fn cache_dir() -> Result<PathBuf, String> {
     }
 }
 
-fn install_python(generation: Generation) -> Result<Runtime, String> {
-    let interpreter = install_packages(generation.pins(), "import tornado.websocket, websocket")?;
-    Ok(Runtime { interpreter, node_modules: None })
+fn install_python(pins: &str, imports: &str) -> Result<Runtime, String> {
+    Ok(Runtime { interpreter: install_packages(pins, imports)?, node_modules: None })
 }
 
 /// Installs what `NAME.txt` pins and tries `imports`; returns the interpreter that has it.

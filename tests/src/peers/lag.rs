@@ -26,6 +26,11 @@ impl LagSampler {
         Self { shared, thread: Some(thread::spawn(move || sample(&seen))) }
     }
 
+    /// The worst so far; from now on it is measured anew.
+    pub(super) fn take_worst_s(&self) -> f64 {
+        Duration::from_nanos(self.shared.worst_ns.swap(0, Ordering::Relaxed)).as_secs_f64()
+    }
+
     pub(super) fn worst_s(&self) -> f64 {
         Duration::from_nanos(self.shared.worst_ns.load(Ordering::Relaxed)).as_secs_f64()
     }

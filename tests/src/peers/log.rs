@@ -12,7 +12,7 @@ const LATE_S: f64 = 0.050;
 /// One line of a peer.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Monotonic seconds, of one clock for all peers of a machine.
+    /// Monotonic seconds, of one clock for all peers of a machine; of another for scripted peers.
     pub t_s: f64,
     /// `open`, `ping`, `pong`, `heartbeat`, `answer`, `message`, `close`, …
     pub name: String,
@@ -21,6 +21,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// What this process saw itself.
+    pub(super) fn new(t_s: f64, lag_s: f64, name: &str, facts: Value) -> Self {
+        Self { t_s, name: name.to_owned(), facts, lag_s }
+    }
+
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         let facts: Value = serde_json::from_str(line).map_err(|error| format!("{error} in {line:?}"))?;
         let number = |key: &str| facts[key].as_f64().ok_or_else(|| format!("no {key:?} in {line:?}"));
@@ -47,6 +52,11 @@ impl Event {
     /// Whether a yes-or-no among the facts is a yes.
     pub fn flag(&self, key: &str) -> bool {
         self.facts[key].as_bool().unwrap_or_default()
+    }
+
+    /// How late its peer was let run, at worst, since the event before.
+    pub fn lag_s(&self) -> f64 {
+        self.lag_s
     }
 
     /// Code and reason of a close; an empty body has no code.
@@ -101,6 +111,11 @@ impl Log {
         let nth = self.events.iter().enumerate().filter(|(_, event)| event.name == name).nth(count - 1);
         let Some((at, _)) = nth else { panic!("{count} of {name:?} expected in\n{self}") };
         Self { events: self.events[..=at].to_vec() }
+    }
+
+    /// All events.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter()
     }
 
     /// The events of this name.

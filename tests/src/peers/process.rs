@@ -46,6 +46,10 @@ impl Process {
         self.stderr.lines().join("\n")
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -158,6 +162,11 @@ pub struct Peer {
 impl Peer {
     pub(super) fn new(process: Process) -> Self {
         Self { process }
+    }
+
+    /// The process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Where this server listens.

@@ -89,6 +89,11 @@ impl Stage {
         thread::sleep(Duration::from_secs_f64(seconds));
     }
 
+    /// How late this process was let run, at worst, since the stage was opened or this was last asked.
+    pub fn take_lag_s(&self) -> f64 {
+        self.lag.take_worst_s()
+    }
+
     /// What times may be off by, after the lag that this process and the peers of `logs` have met.
     pub fn tolerance(&self, logs: &[&Log]) -> Tolerance {
         Tolerance::new(self.lag.worst_s(), logs)

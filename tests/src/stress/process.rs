@@ -15,7 +15,7 @@ pub struct Server {
 /// What it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
-    /// Resident memory.
+    /// Resident memory without the program's own pages, of which more are read in as more of it is used.
     pub resident_kib: u64,
     /// Open descriptors.
     pub descriptors: usize,
@@ -53,8 +53,8 @@ impl Server {
     pub fn weight(&self) -> Result<Weight, String> {
         let proc = format!("/proc/{}", self.child.id());
         let status = fs::read_to_string(format!("{proc}/status")).map_err(|e| e.to_string())?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let resident_kib = resident.trim().trim_end_matches(" kB").parse().map_err(|_| format!("VmRSS:{resident}"))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+        let resident_kib = resident.trim().trim_end_matches(" kB").parse().map_err(|_| format!("RssAnon:{resident}"))?;
         let descriptors = fs::read_dir(format!("{proc}/fd")).map_err(|e| e.to_string())?.count();
         Ok(Weight { resident_kib, descriptors })
     }

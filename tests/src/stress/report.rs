@@ -97,7 +97,10 @@ impl Report {
             (self.mute_late_max <= stress.slack, format!("a mute peer was closed {:?} late", self.mute_late_max)),
             (!grown(full, last), format!("memory grew from {full} to {last} KiB")),
             (!grown(tenths.0, tenths.1), format!("memory grew over time: {:?} KiB", self.tenths)),
-            (self.left.resident_kib <= full + GRAIN_KIB, format!("{} KiB stay when all have left", self.left.resident_kib)),
+            (
+                self.left.resident_kib <= self.empty.resident_kib + GRAIN_KIB,
+                format!("{} KiB before, {} KiB when all have left", self.empty.resident_kib, self.left.resident_kib),
+            ),
             (
                 self.left.descriptors == self.empty.descriptors,
                 format!("{} descriptors before, {} after", self.empty.descriptors, self.left.descriptors),

@@ -1,5 +1,8 @@
 //! Real peers: other implementations, exchanges' own clients, and a browser. Each says so and is skipped where it cannot be installed.
 
+mod beside_documents;
+mod beside_others;
+mod beside_tornado;
 mod interop_client;
 mod interop_exchanges;
 mod interop_handler;

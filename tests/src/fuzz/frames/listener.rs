@@ -25,7 +25,7 @@ pub(super) struct Outcome {
 }
 
 pub(super) struct Listener<'d> {
-    context: WebSocketContext,
+    context: Box<WebSocketContext>,
     walk: Walk,
     dialect: Option<&'d Dialect>,
     role: Role,
