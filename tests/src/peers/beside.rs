@@ -19,10 +19,10 @@ use super::stage::Stage;
 const NOISE_S: f64 = 0.050;
 const EARLY_S: f64 = 0.005;
 /// No script asks for a decision that is closer than this to going the other way.
-const MARGIN_S: f64 = 0.100;
+const MARGIN_S: f64 = 0.150;
 /// A machine that lets its processes run this soon is not busy.
 const STEADY_S: f64 = 0.020;
-const RUNS_MAX: usize = 3;
+const RUNS_MAX: usize = 5;
 
 /// A profile, its lengths, and how it ends a connection.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,9 @@
 use wsbeat_tests::peers::{Bears, Case, Saying, Script, Setting};
 
 const U_WEB_SOCKETS: Setting =
-    Setting { profile: "uwebsockets", interval_s: 0.6, timeout: Some(0.5), close: None, chained: true, stands_still: None };
+    Setting { profile: "uwebsockets", interval_s: 0.8, timeout: Some(0.5), close: None, chained: true, stands_still: None };
 const GORILLA_CHAT: Setting =
-    Setting { profile: "gorilla-chat", interval_s: 0.6, timeout: Some(1.5), close: None, chained: true, stands_still: None };
+    Setting { profile: "gorilla-chat", interval_s: 0.8, timeout: Some(1.5), close: None, chained: true, stands_still: None };
 const LIVES: &str = "ping 1, ping 2, ping 3, ping 4";
 
 /// `idleTimeout` of one and a half intervals with a margin of a half: any byte starts it anew, and who is not idle is not pinged.

@@ -4,13 +4,13 @@ use wsbeat_tests::peers::{Bears, Case, Program, Saying, Script, Setting, at_once
 
 const WEBSOCKETS: Setting = Setting {
     profile: "websockets",
-    interval_s: 0.6,
+    interval_s: 0.8,
     timeout: Some(0.5),
     close: Some((Some(1011), "keepalive ping timeout")),
     chained: true,
     stands_still: None,
 };
-const WS_RECIPE: Setting = Setting { profile: "ws-recipe", interval_s: 0.6, timeout: None, close: None, chained: true, stands_still: None };
+const WS_RECIPE: Setting = Setting { profile: "ws-recipe", interval_s: 0.8, timeout: None, close: None, chained: true, stands_still: None };
 const LIVES: &str = "ping 1, ping 2, ping 3, ping 4";
 
 #[test]

@@ -4,10 +4,10 @@ use wsbeat_tests::peers::{Bears, Case, Program, Saying, Script, Setting, Tornado
 
 /// What the article means by a timeout of two intervals lies on a boundary; this lies between two ticks.
 const OLD: Setting =
-    Setting { profile: "tornado-6.4", interval_s: 0.6, timeout: Some(2.5), close: Some((None, "")), chained: false, stands_still: None };
+    Setting { profile: "tornado-6.4", interval_s: 0.8, timeout: Some(2.5), close: Some((None, "")), chained: false, stands_still: None };
 const NEW: Setting = Setting {
     profile: "tornado-6.5",
-    interval_s: 0.6,
+    interval_s: 0.8,
     timeout: None,
     close: Some((Some(1000), "ping timed out")),
     chained: true,

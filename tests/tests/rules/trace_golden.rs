@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use wsbeat_core::dialect::Dialect;
+use wsbeat_core::dialect::{Dialect, Role};
 use wsbeat_core::policy::Profile;
 use wsbeat_core::trace::{Trace, TraceLimits};
 use wsbeat_tests::trace::differences;
@@ -39,12 +39,15 @@ fn every_golden_trace_says_something() {
 }
 
 #[test]
-fn every_profile_and_every_dialect_has_its_golden_trace() {
+fn every_profile_and_both_roles_of_every_dialect_have_their_golden_trace() {
     let headers = golden();
     let headers: Vec<_> =
         headers.iter().map(|(_, text)| Trace::read(text.as_bytes(), TraceLimits::default()).unwrap().header().clone()).collect();
     let profiles: BTreeSet<&str> = headers.iter().filter_map(|h| h.config.profile.map(Profile::name)).collect();
     assert_eq!(profiles, Profile::ALL.iter().map(|p| p.name()).collect());
-    let dialects: BTreeSet<&str> = headers.iter().filter_map(|h| h.dialect.as_ref().map(Dialect::id)).collect();
-    assert_eq!(dialects, Dialect::presets().iter().map(Dialect::id).collect());
+    for role in [Role::Server, Role::Client] {
+        let played = headers.iter().filter(|h| h.role == role);
+        let dialects: BTreeSet<&str> = played.filter_map(|h| h.dialect.as_ref().map(Dialect::id)).collect();
+        assert_eq!(dialects, Dialect::presets().iter().map(Dialect::id).collect(), "{role:?}");
+    }
 }
