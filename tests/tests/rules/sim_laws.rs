@@ -189,3 +189,10 @@ fn an_empty_world_ends() {
     assert_eq!(report.opened, 0);
     assert_lawful(&Scenario::new(Policy::strict()).fault(Fault::Loss, 1_000_000).run(Duration::ZERO));
 }
+
+/// Found by the long run: the answer to the newest heartbeat that counts came while one that was sent after a stall, and does
+/// not count, had stood unwritten past a point of the grid. The judge forgot that period, and wanted the peer dead before its time.
+#[test]
+fn the_period_that_a_heartbeat_after_a_stall_cost_is_not_forgotten_with_an_older_answer() {
+    assert_lawful(&dialect("htx-spot-v1", Role::Server).connections(100).seed(179).faults(Faults::swarm(179)).run(MINUTE * 120));
+}

@@ -26,6 +26,8 @@ pub(super) struct BeatWatch {
     stuck_since: Instant,
     /// What writers and hosts cost since `base`.
     delay: Span,
+    /// The part of it that came after the newest heartbeat that counts: by one that was sent after a stall.
+    delay_behind: Span,
     last_token: u64,
     known: u8,
     unanswered: u8,
@@ -42,6 +44,7 @@ impl BeatWatch {
             unwritten_since: Instant::NEVER,
             stuck_since: Instant::NEVER,
             delay: Span::ZERO,
+            delay_behind: Span::ZERO,
             last_token: 0,
             known: 0,
             unanswered: 0,
@@ -57,6 +60,7 @@ impl BeatWatch {
     pub(super) fn sent(&mut self, ask: &Ask, token: Token, now: Instant, late: Span, rebased: bool) -> Option<&'static str> {
         let wrong = self.wrong_to_send(ask, token, rebased);
         (self.last_token, self.delay) = (token.0, self.delay.plus(late));
+        self.delay_behind = if rebased { self.delay_behind.plus(late) } else { Span::ZERO };
         let last_words = matches!(ask.death, Death::MissesAfter(misses) if self.unanswered >= misses);
         if !rebased && !last_words {
             self.tokens.rotate_right(1);
@@ -101,7 +105,11 @@ impl BeatWatch {
     }
 
     fn written(&mut self, now: Instant) {
-        self.delay = self.delay.plus(now.since(self.unwritten_since));
+        let unwritten = now.since(self.unwritten_since);
+        self.delay = self.delay.plus(unwritten);
+        if self.unwritten == Unwritten::Uncounted {
+            self.delay_behind = self.delay_behind.plus(unwritten);
+        }
         self.unwritten = Unwritten::None;
     }
 
@@ -132,7 +140,7 @@ impl BeatWatch {
         self.base = if overtook { now } else { self.flushed[usize::from(place)] };
         // What later heartbeats lost is theirs still: a delay is not forgotten with an answer to an older one.
         if place == 0 {
-            self.delay = Span::ZERO;
+            self.delay = self.delay_behind;
         }
         self.unanswered = place;
         if overtook {
