@@ -23,13 +23,15 @@ const HOURS_MIN: u64 = 120_000;
 const STORM_PINGS: Duration = Duration::from_secs(20 * 3_600);
 const STORM_HEARTBEATS: Duration = Duration::from_secs(2 * 3_600);
 
-/// Runs `scenario` in storms of `length` until there are `hours` connection-hours. Says what struck, or which seed broke a law.
-fn stands(name: &str, scenario: &Scenario, length: Duration, hours: u64, first: u64) -> Result<FaultCounts, String> {
+/// Runs `scenario` in storms of `length` until there are `hours` connection-hours. Says what struck, or which law was broken and
+/// the command that breaks it again: `flags` make `wsbeat simulate` run this scenario.
+fn stands(name: &str, flags: &str, scenario: &Scenario, length: Duration, hours: u64, first: u64) -> Result<FaultCounts, String> {
     let (mut stood, mut events, mut counts, mut seed) = (0, 0u64, FaultCounts::default(), first);
     while stood < hours {
         let report = scenario.clone().connections(CONNECTIONS).seed(seed).faults(Faults::swarm(seed)).run(length);
         if !report.is_lawful() {
-            return Err(format!("{name}: {report}"));
+            let again = format!("--connections {CONNECTIONS} --for {}s --seed {seed} --seeds 1", length.as_secs());
+            return Err(format!("{name}: {report}\nreproduce: wsbeat simulate {flags} {again}"));
         }
         stood += report.connection_hours();
         events += report.events();
@@ -48,16 +50,16 @@ fn all_struck(name: &str, counts: &FaultCounts) -> Result<(), String> {
 }
 
 fn run(hours: u64, first: u64) -> Result<(), String> {
-    let pings = stands("pings every 20 s", &Scenario::new(Policy::strict()), STORM_PINGS, hours / 12 * 10, first)?;
+    let pings = stands("pings every 20 s", "--profile strict", &Scenario::new(Policy::strict()), STORM_PINGS, hours / 12 * 10, first)?;
     all_struck("pings", &pings)?;
     let dialect = Dialect::preset("htx-spot-v1").ok_or("no such dialect")?;
     let config = PolicyConfig::default();
     let mut heartbeats = FaultCounts::default();
-    for role in [Role::Server, Role::Client] {
+    for (role, side) in [(Role::Server, "server"), (Role::Client, "client")] {
         let plan = dialect.plan(role, &config).map_err(|error| error.to_string())?;
         let scenario = Scenario::new(config.check(plan).map_err(|error| error.to_string())?).dialect(dialect, role);
-        let name = format!("heartbeats every 5 s, {role:?}");
-        heartbeats.add(&stands(&name, &scenario, STORM_HEARTBEATS, hours / 12, first)?);
+        let (name, flags) = (format!("heartbeats every 5 s, {side}"), format!("--dialect {} --role {side}", dialect.id()));
+        heartbeats.add(&stands(&name, &flags, &scenario, STORM_HEARTBEATS, hours / 12, first)?);
     }
     all_struck("heartbeats", &heartbeats)
 }
