@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use wsbeat_core::connection::{Beats, Connection, Phase};
-use wsbeat_core::event::{Action, Counter, Input, Note, Sink};
-use wsbeat_core::policy::{Plan, Policy, PolicyConfig};
+use wsbeat_core::event::{Action, Counter, Input, Note, Payload, Sink};
+use wsbeat_core::policy::{Application, Ask, Death, Plan, Policy, PolicyConfig};
 use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now, Span};
 
@@ -35,35 +35,36 @@ fn policy() -> Policy {
     PolicyConfig { ping_interval: Some(Duration::from_secs(20)), first_ping, ..PolicyConfig::default() }.check(Plan::default()).unwrap()
 }
 
-/// One whose ping of 10 s is written and unanswered.
-fn waiting(policy: &Policy) -> Connection {
+/// One whose ping of 10 s is written and unanswered, and that ping.
+fn waiting(policy: &Policy) -> (Connection, Payload) {
     let mut peer = Connection::accepted(policy, at(0), Chance::new(1, 0));
     let mut log = Log::default();
     let _ = peer.step(policy, at(0), Input::Opened, &mut log);
     let _ = peer.step(policy, at(10), Input::Tick, &mut log);
     let [Action::Ping(payload)] = log.actions[..] else { panic!("{:?}", log.actions) };
     let _ = peer.step(policy, at(10), Input::PingFlushed(payload), &mut log);
-    peer
+    (peer, payload)
 }
 
 #[test]
 fn a_late_tick_of_its_own_excuses_and_one_that_counts_as_not_late_judges() {
     let policy = policy();
     let mut own = Log::default();
-    let _ = waiting(&policy).step(&policy, at(90), Input::Tick, &mut own);
+    let _ = waiting(&policy).0.step(&policy, at(90), Input::Tick, &mut own);
     assert!(matches!(own.actions[..], [Action::Note(Note::Stalled { lateness }), Action::Ping(_)] if lateness == Span::from_secs(60)));
     assert!(own.counted.contains(&Counter::Stalls), "{:?}", own.counted);
     let mut shared = Log::default();
-    let mut peer = waiting(&policy);
+    let (mut peer, ping) = waiting(&policy);
     let due = peer.step_shared(&policy, &mut Beats::default(), at(90), Input::Tick, &mut shared);
-    assert!(matches!(shared.actions[..], [Action::Close(verdict)] if verdict.deadline == Instant::from_secs(30)));
+    let [Action::Close(verdict)] = shared.actions[..] else { panic!("{:?}", shared.actions) };
+    assert_eq!((verdict.deadline, verdict.token), (Instant::from_secs(30), Some(ping.token())));
     assert_eq!((peer.phase(), due), (Phase::Closing, Instant::from_secs(91)), "the short close handshake of a peer long silent");
 }
 
 #[test]
 fn a_clock_that_runs_backwards_stands_still_and_is_counted() {
     let policy = policy();
-    let mut peer = waiting(&policy);
+    let (mut peer, _) = waiting(&policy);
     let mut log = Log::default();
     let _ = peer.step(&policy, at(20), Input::Bytes(9), &mut log);
     assert_eq!(log.counted, []);
@@ -81,4 +82,21 @@ fn it_tells_when_it_opened_and_when_its_last_byte_came() {
     let _ = peer.step(&policy, at(6), Input::Bytes(9), &mut Log::default());
     assert_eq!((peer.opened_at(), peer.last_byte()), (Instant::from_secs(4), Instant::from_secs(6)));
     assert_eq!((peer.by_ref().opened_at(), peer.by_ref().last_byte()), (Instant::from_secs(4), Instant::from_secs(6)));
+}
+
+#[test]
+fn a_tick_that_is_late_by_just_the_limit_is_not_late() {
+    let ask = Ask::every(Span::from_secs(20), Death::MissesBefore(2));
+    let application = Application { ask: Some(ask), listen: None, answers_peer: true, feed_timeout: None, close_code: Some(4408) };
+    let asks = PolicyConfig::default().check(Plan { application: Some(application), ..Plan::default() }).unwrap();
+    for policy in [policy(), asks] {
+        let notes = |lateness| {
+            let mut peer = Connection::accepted(&policy, at(0), Chance::new(1, 0));
+            let mut log = Log::default();
+            let _ = peer.step(&policy, at(0), Input::Opened, &mut log);
+            let _ = peer.tick(&policy, &mut Beats::default(), at(40), lateness, &mut log);
+            log.actions.iter().filter(|action| matches!(action, Action::Note(Note::Stalled { .. }))).count()
+        };
+        assert_eq!((notes(Span::from_secs(5)), notes(Span::from_nanos(5_000_000_001))), (0, 1));
+    }
 }
