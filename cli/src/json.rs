@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::escape::json_line;
+
 /// A JSON object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Object(String);
@@ -17,7 +19,7 @@ impl Object {
     /// This object with one more field. A value that cannot be JSON becomes `null`.
     pub(crate) fn with(mut self, key: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_string(&value).unwrap_or_else(|_| "null".into());
-        self.put(key, &value);
+        self.put(key, &json_line(value));
         self
     }
 

@@ -109,6 +109,7 @@ pub enum Input {
     /// The peer's close frame arrived, with this code; 0 for an empty body.
     PeerClose(u16),
     /// The last read ended at a budget, not at the end of what had arrived: no verdict of silence before the next `Bytes`.
+    /// In the handshake its time stands still until then.
     Unread,
     /// The stream ended or was reset.
     Lost,

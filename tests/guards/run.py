@@ -1,80 +1,113 @@
 #!/usr/bin/env python3
-"""Takes the guards of docs/threats.md out, one after another, and runs the row's test, which must fail.
+"""Takes the guards of docs/threats.md out, one after another, and runs the tests of their row, which must fail.
 
-    tests/guards/run.py [ROW…]      all rows, or these
+    tests/guards/run.py [ROW…]      all rows, or these (8, or 8b for one guard of the row)
     tests/guards/run.py --check     only whether each guard still stands where it is looked for
 
-A guard is a text in a source file and what stands there without it. The file is put back whatever happens; run it in a work
-tree that nobody else builds in. Each row costs a build. Rows whose guard is a type or a library's (7, 17, 22, 23, 26) have none.
-Exit status: 0 every test failed as it should, 1 one did not, 2 a guard was not found.
+Everything is built once, with a switch in each guard that the environment turns off; the files are put back as soon as it is
+built, whatever happens. Run it in a work tree that nobody else builds in. Each test is seen to pass with its guard first.
+Exit status: 0 every guard has a test that fails without it, 1 one has not, or it does not build, 2 a guard was not found.
 """
 
+import json
+import os
 import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-TESTS = ["-p", "wsbeat-tests", "--test"]
+from guards import GUARDS, PROGRAMS
 
-# Row, file, the guard, what is left without it, where the row's test is.
-GUARDS = [
-    (1, "core/src/codec/gzip.rs", "if self.out.len() > limit {", "if self.out.len() > limit.saturating_mul(1_000) {", [*TESTS, "codec_gzip_memory", "threat_"]),
-    (2, "core/src/codec/gzip.rs", "limit(frame.len(), bytes_max))?;\n        ", "limit(frame.len(), bytes_max)).unwrap_or(0);\n        ", [*TESTS, "rules", "codec_gzip::threat_"]),
-    (4, "io-tokio/src/dense/inbound.rs", "Error::Utf8(_) => Some(Fault::Utf8),", "Error::Utf8(_) => Some(Fault::Protocol),", [*TESTS, "sockets", "server_faults::threat_"]),
-    (5, "io-tokio/src/dense/inbound.rs", "let message_bytes_max = Some(message_bytes_max as usize);", "let message_bytes_max = Some(message_bytes_max as usize * 2);", [*TESTS, "sockets", "server_faults::threat_"]),
-    (6, "io-tokio/src/dense/inbound.rs", "        .max_write_buffer_size(512)\n", "        .max_write_buffer_size(512)\n        .accept_unmasked_frames(true)\n", [*TESTS, "sockets", "server_faults::threat_"]),
-    (8, "core/src/connection/inbound.rs", "> u64::from(limits.strikes_max) {", "> u64::MAX - 1 {", [*TESTS, "sockets", "server_faults::threat_"]),
-    (9, "core/src/policy/config.rs", "t.evidence = self.evidence.unwrap_or(t.evidence);", "", [*TESTS, "sockets", "threats::threat_"]),
-    (10, "core/src/connection/step.rs", "Rule::HandshakeDue => ", "Rule::HandshakeDue if cx.now.at == Instant::NEVER => ", [*TESTS, "sockets", "server_handshake::threat_"]),
-    (11, "io-tokio/src/server/handshake.rs", "    if has_bare_lf(&bytes[..end]) {", "    if has_bare_lf(&[]) {", [*TESTS, "sockets", "server_handshake::threat_"]),
-    (12, "io-tokio/src/server/handshake.rs", "origin.is_some_and(|origin| !terms.origins.allow(origin, host))", "origin.is_some_and(|origin| !terms.origins.allow(origin, host) && origin.is_empty())", [*TESTS, "sockets", "server_handshake::threat_"]),
-    (13, "io-tokio/src/server/emit.rs", "if queued_bytes > 0 && queued_bytes + bytes > write_bytes_max as usize {", "if queued_bytes + bytes > usize::MAX / 2 + write_bytes_max as usize {", [*TESTS, "sockets", "server_limits::threat_"]),
-    (15, "io-tokio/src/server/accept.rs", "self.resume_at = now.after(self.backoff);", "self.resume_at = now;", [*TESTS, "server_descriptors", "threat_"]),
-    (18, "core/src/connection/step.rs", "Rule::CloseDue => ", "Rule::CloseDue if cx.now.at == Instant::NEVER => ", [*TESTS, "sockets", "server_heartbeat::threat_"]),
-    (19, "io-tokio/src/dense/inbound.rs", "            if self.frames > frames_max {", "            if self.frames > frames_max.saturating_mul(1_000_000) {", [*TESTS, "sockets", "server_faults::threat_"]),
-    (20, "core/src/connection/judge.rs", "let transport_stalled = lateness > transport_stall_after(policy);", "let transport_stalled = lateness == Span::MAX;", [*TESTS, "sockets", "threats::threat_"]),
-    (21, "core/src/connection/judge.rs", "if lateness > limit.min(STALL_AFTER_MAX) {", "if lateness == Span::MAX {", [*TESTS, "rules", "trace_rules::threat_"]),
-    (24, "cli/src/escape.rs", "'\\n' => line.push_str(\"\\\\n\"),", "'\\n' => line.push('\\n'),", ["-p", "wsbeat", "--bin", "wsbeat", "lines"]),
-    (25, "io-tokio/src/server/reading.rs", "self.world.shared.stats.refuse(Refusal::Tls);", "", [*TESTS, "sockets", "server_tls::threat_"]),
-    (27, "core/src/hub.rs", ".filter(|member| member.generation == id.generation)", "", [*TESTS, "rules", "hub_model::threat_"]),
-    (28, "io-tokio/src/server/callbacks.rs", "catch_unwind(AssertUnwindSafe(|| callback(handler, &mut ctx)))", "Ok::<(), ()>(callback(handler, &mut ctx))", [*TESTS, "sockets", "server_faults::threat_"]),
-    (29, "io-tokio/src/admin/guard.rs", "if !self.is_own_origin(headers, host) {", "if !self.is_own_origin(headers, host) && host.is_empty() {", [*TESTS, "sockets", "admin_security::threat_"]),
-    (30, "core/src/trace/header.rs", "Some(v) if v > VERSION =>", "Some(v) if v > VERSION + 1_000_000 =>", [*TESTS, "rules", "trace_malformed::threat_"]),
-    (31, "io-tokio/src/server/callbacks.rs", "self.world.shared.stats.handler_slow.add(1);", "", [*TESTS, "sockets", "server_faults::threat_"]),
-]
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+VARIABLE = "WSBEAT_GUARD_OUT"
+TEST_SECONDS_MAX = 150
 
 
 def main():
-    rows = {int(arg) for arg in sys.argv[1:] if arg.isdigit()}
-    chosen = [guard for guard in GUARDS if not rows or guard[0] in rows]
-    lost = [(row, path) for row, path, guard, _, _ in chosen if (ROOT / path).read_text().count(guard) < 1]
-    for row, path in lost:
-        print(f"row {row}: its guard is not where it was, in {path}")
+    wanted = {arg for arg in sys.argv[1:] if not arg.startswith("-")}
+    chosen = [guard for guard in GUARDS if not wanted or guard.name in wanted or str(guard.row) in wanted]
+    lost = [(guard.name, path) for guard in chosen for path, text, _ in guard.edits if (ROOT / path).read_text().count(text) != 1]
+    for name, path in lost:
+        print(f"{name}: its guard does not stand once in {path}")
     if lost or "--check" in sys.argv:
         return 2 if lost else 0
-    kept = [row for row, *guard in chosen if not falls(row, *guard)]
-    return 1 if kept else 0
+    programs = build(chosen)
+    if programs is None:
+        return 1
+    return 1 if [guard for guard in chosen if not holds(guard, programs)] else 0
 
 
-def falls(row, path, guard, without, where):
-    file = ROOT / path
-    whole = file.read_text()
+def build(chosen):
+    """Builds the programs of the chosen guards, switches in; gives the path and the folder of each."""
+    whole = {}
     try:
-        file.write_text(whole.replace(guard, without))
-        # Warnings are no matter: what the guard used may be unused now.
-        build = subprocess.run(["cargo", "test", "--quiet", *where, "--no-run"], cwd=ROOT, capture_output=True, text=True)
-        if build.returncode != 0:
-            print(f"row {row}: it does not build without its guard\n{build.stderr[-800:]}", flush=True)
-            return False
-        test = subprocess.run(["cargo", "test", "--quiet", *where], cwd=ROOT, capture_output=True, text=True, timeout=300)
-        failed = sorted({line.split()[1] for line in test.stdout.splitlines() if line.startswith("---- ")})
-        print(f"row {row}: {'fails: ' + ', '.join(failed) if failed else 'DOES NOT FAIL'}", flush=True)
-        return bool(failed) or test.returncode != 0
-    except subprocess.TimeoutExpired:
-        print(f"row {row}: fails: it does not end", flush=True)
-        return True
+        for guard in chosen:
+            for path, text, without in guard.edits:
+                file = ROOT / path
+                whole.setdefault(file, file.read_text())
+                file.write_text(file.read_text().replace(text, without.replace("OUT", switch(guard.name))))
+        wanted = sorted({guard.program for guard in chosen})
+        found = {}
+        for package, targets in PROGRAMS.items():
+            arguments = [word for name in wanted if name in targets for word in targets[name]]
+            if arguments:
+                print(f"building {' '.join(arguments)}", flush=True)
+                found.update(compiled(package, arguments))
+        return found
+    except subprocess.CalledProcessError as error:
+        print(f"it does not build with its switches\n{error.stderr[-3000:]}")
+        return None
     finally:
-        file.write_text(whole)
+        for file, text in whole.items():
+            file.write_text(text)
+
+
+def switch(name):
+    # The core has no standard library of its own; a test's process has.
+    return f'{{ extern crate std; std::env::var("{VARIABLE}").is_ok_and(|name| name == "{name}") }}'
+
+
+def compiled(package, arguments):
+    command = ["cargo", "test", "--no-run", "--message-format=json", "-p", package, *arguments]
+    # Warnings are no matter here, and nothing is built upon this build.
+    environment = {**os.environ, "CARGO_INCREMENTAL": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode != 0:
+        errors = [m["message"]["rendered"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
+        raise subprocess.CalledProcessError(done.returncode, command, stderr="".join(errors) or done.stderr)
+    tests = [m for m in messages if m["reason"] == "compiler-artifact" and m["profile"]["test"] and m["executable"]]
+    name = {"lib": lambda m: package, "bin": lambda m: package, "test": lambda m: m["target"]["name"]}
+    return {name[m["target"]["kind"][0]](m): (m["executable"], pathlib.Path(m["manifest_path"]).parent) for m in tests}
+
+
+def holds(guard, programs):
+    """Whether the tests pass with the guard, and one of them fails without it."""
+    with_it, failed = run(guard, programs, out="")
+    if with_it != "passes":
+        print(f"{guard.name}: with its guard it {with_it}: {', '.join(failed)}", flush=True)
+        return False
+    without, failed = run(guard, programs, out=guard.name)
+    named = ": " + ", ".join(failed) if failed else ""
+    print(f"{guard.name}: {'DOES NOT FAIL' if without == 'passes' else without + named}", flush=True)
+    return without != "passes"
+
+
+def run(guard, programs, out):
+    executable, folder = programs[guard.program]
+    command = [executable, guard.tests, "--test-threads=2"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, VARIABLE: out}, capture_output=True, text=True, timeout=TEST_SECONDS_MAX, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "fails", ["it does not end"]
+    if "running 0 tests" in done.stdout:
+        return "has no test", [guard.tests]
+    if done.returncode == 0:
+        return "passes", []
+    failed = sorted({line.split()[1] for line in done.stdout.splitlines() if line.startswith("---- ")})
+    # A test that takes its process with it is not named.
+    return "fails", failed or [f"its process ends with {done.returncode}"]
 
 
 if __name__ == "__main__":

@@ -49,11 +49,20 @@ impl Drive {
 
     /// A connection of this `serial` that opens at `now`.
     pub fn open_at(policy: Policy, now: Instant, serial: u64) -> Self {
-        let connection = Connection::accepted(&policy, Now::new(now, 0), Chance::new(1, serial));
-        let mut drive =
-            Drive { policy, writable: true, now, wall_zero_ms: 1_492_420_468_027, actions: vec![], connection, deadline: Instant::NEVER };
+        let mut drive = Drive::accept_at(policy, now, serial);
         drive.input(Input::Opened);
         drive
+    }
+
+    /// A connection whose upgrade is under way since zero.
+    pub fn accept(policy: Policy) -> Self {
+        Drive::accept_at(policy, Instant::ZERO, 7)
+    }
+
+    fn accept_at(policy: Policy, now: Instant, serial: u64) -> Self {
+        let connection = Connection::accepted(&policy, Now::new(now, 0), Chance::new(1, serial));
+        let deadline = connection.deadline(&policy);
+        Drive { policy, writable: true, now, wall_zero_ms: 1_492_420_468_027, actions: vec![], connection, deadline }
     }
 
     /// Puts an input in at the present.

@@ -158,6 +158,10 @@ fn effective(key: &str, policy: &Policy) -> Option<String> {
         "close_timeout" => Some(span(limits.close_timeout)),
         "handshake_timeout" => Some(span(limits.handshake_timeout)),
         "max_lifetime" => Some(limits.max_lifetime.map_or("0s".into(), span)),
+        "pings_per_s" => Some(limits.pings_per_s.to_string()),
+        "pings_burst" => Some(limits.pings_burst.to_string()),
+        "ping_strikes" => Some(limits.strikes_max.to_string()),
+        "max_malformed" => Some(limits.malformed_max.to_string()),
         _ => policy
             .transport
             .as_ref()

@@ -5,7 +5,7 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use crate::common::{Running, Serve, wsbeat};
+use crate::common::{Running, Serve, close_code, read_all, wsbeat};
 use tungstenite::Message;
 
 /// It reads nothing and answers nothing, and its kernel says that all is well.
@@ -51,4 +51,39 @@ fn threat_21_a_server_that_was_stopped_closes_nobody() {
     assert!(talking.join().unwrap() >= 3, "pings before and after");
     let ended = serve.stop();
     assert!(!ended.stderr.contains(" close 4408"), "{}", ended.stderr);
+}
+
+/// Sees to it that this process, and those that it starts, may have so many descriptors.
+#[cfg(target_os = "linux")]
+fn make_room(descriptors: u32) {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    if line.split_whitespace().nth(3).unwrap().parse().is_ok_and(|soft: u32| soft < descriptors) {
+        let (pid, most) = (std::process::id().to_string(), format!("--nofile={descriptors}:"));
+        assert!(std::process::Command::new("prlimit").args(["--pid", &pid, &most]).status().unwrap().success());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threat_23_a_thousand_are_told_to_go_and_ten_who_do_not_listen_hold_nobody_up() {
+    make_room(4_096);
+    let serve = Serve::start(&["--drain", "6s", "--close-timeout", "1s", "--interval", "1m"]);
+    let mut clients: Vec<_> = (0..1_000).map(|_| serve.client()).collect();
+    let silent = clients.split_off(990);
+    let reading: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| {
+            let listens = move || (close_code(&read_all(&mut client)), Instant::now());
+            std::thread::Builder::new().stack_size(256 << 10).spawn(listens).unwrap()
+        })
+        .collect();
+    let ended = serve.stop();
+    assert_eq!(ended.code, Some(0), "in its time: {}", ended.stderr);
+    let told: Vec<_> = reading.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(told.iter().all(|(code, _)| *code == Some(1001)), "{told:?}");
+    let times = || told.iter().map(|(_, at)| *at);
+    let spread = times().max().unwrap() - times().min().unwrap();
+    assert!(spread > Duration::from_secs(2), "spread over half of the drain: {spread:?}");
+    drop(silent);
 }

@@ -91,6 +91,24 @@ impl State {
         }
     }
 
+    /// What arrived in the handshake is not read yet (R11).
+    pub(super) fn handshake_unread(&mut self, now: Now) {
+        if !self.unread() {
+            self.set_unread(true);
+            self.set_handshake_unread_since(now.at);
+        }
+    }
+
+    /// It is read. The time for which it lay unread was not the peer's: a client of TLS has to hear from us before it can go on.
+    /// A deadline that passed meanwhile passes now.
+    pub(super) fn handshake_read(&mut self, now: Now) {
+        if self.unread() {
+            self.set_unread(false);
+            let ends_at = self.ends_at().after(now.at.since(self.handshake_unread_since()));
+            self.set_pings_due(ends_at.max(now.at));
+        }
+    }
+
     // How it ends.
 
     pub(super) fn carry_out<S: Sink>(&mut self, policy: &Policy, outcome: Outcome, out: &mut S) {

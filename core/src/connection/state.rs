@@ -26,7 +26,7 @@ pub(crate) struct State {
     pub(super) last_byte: Instant,
     /// The next ping; before and after [`Phase::Open`] the deadline of the handshake, or of the close handshake.
     pings_due: Instant,
-    /// The next heartbeat.
+    /// The next heartbeat; before [`Phase::Open`] since when what arrived is unread.
     beats_due: Instant,
     /// The newest token, in the ring or not.
     last_token: u64,
@@ -165,6 +165,15 @@ impl State {
     /// Before and after [`Phase::Open`]: when the handshake, or the close handshake, ends.
     pub(super) const fn ends_at(&self) -> Instant {
         self.pings_due
+    }
+
+    /// Before [`Phase::Open`]: since when what arrived is unread.
+    pub(super) const fn handshake_unread_since(&self) -> Instant {
+        self.beats_due
+    }
+
+    pub(super) fn set_handshake_unread_since(&mut self, at: Instant) {
+        self.set_beats_due(at);
     }
 
     /// The next ping.

@@ -38,6 +38,7 @@ impl State {
     pub(crate) fn deadline(&self, policy: &Policy, cx: &Ctx) -> Instant {
         match self.phase() {
             Phase::Ended => Instant::NEVER,
+            Phase::Handshake if self.unread() => Instant::NEVER,
             Phase::Handshake | Phase::Closing | Phase::Echoed => self.ends_at(),
             Phase::Open => {
                 let pings = policy.transport.as_ref().map_or(Instant::NEVER, |t| self.pings_deadline(t, cx));
@@ -52,6 +53,8 @@ impl State {
         let now = cx.now;
         match (table::rule(self.phase(), &input), input) {
             (Rule::Open, _) => self.open(policy, cx, out),
+            (Rule::HandshakeUnread, _) => self.handshake_unread(now),
+            (Rule::HandshakeRead, Input::Bytes(n)) if n > 0 => self.handshake_read(now),
             (Rule::Bytes, Input::Bytes(n)) if n > 0 => self.bytes(policy, now),
             (Rule::PeerPing, _) => self.peer_ping(policy, now, out),
             (Rule::Pong, Input::Pong(payload)) => self.pong(policy, cx, payload, out),
@@ -97,6 +100,7 @@ impl State {
         self.set_phase(Phase::Open);
         (self.opened, self.last_byte) = (cx.now.at, cx.now.at);
         self.set_pings_due(Instant::NEVER);
+        self.set_beats_due(Instant::NEVER);
         if let Some(t) = &policy.transport {
             self.start_pings(t, cx, out);
         }

@@ -12,6 +12,10 @@ pub enum Rule {
     Open,
     /// The handshake's deadline: abort. → Ended
     HandshakeDue,
+    /// The time for the handshake stands still before the next bytes.
+    HandshakeUnread,
+    /// What had arrived is read: the time for the handshake goes on.
+    HandshakeRead,
     /// What is due is done: verdicts, then pings, then heartbeats. → Closing or Ended on a verdict
     Judge,
     /// Bytes are life.
@@ -65,6 +69,8 @@ pub const fn rule(phase: Phase, input: &Input) -> Rule {
 
         (Phase::Handshake, Input::Opened) => Rule::Open,
         (Phase::Handshake, Input::Tick) => Rule::HandshakeDue,
+        (Phase::Handshake, Input::Unread) => Rule::HandshakeUnread,
+        (Phase::Handshake, Input::Bytes(_)) => Rule::HandshakeRead,
         (Phase::Handshake, Input::Drain | Input::UserClose(_)) => Rule::Drop,
         (Phase::Handshake, _) => Rule::Ignore,
 

@@ -51,6 +51,14 @@ pub struct PolicyConfig {
     pub handshake_timeout: Option<Duration>,
     /// The age at which a connection is closed, ± 10 %.
     pub max_lifetime: Option<Duration>,
+    /// The pings that a peer may send per second, from 1.
+    pub pings_per_s: Option<u32>,
+    /// The pings that a peer may send at once, from 1.
+    pub pings_burst: Option<u32>,
+    /// The pings over the rate that are forgiven; one is forgotten every 10 s.
+    pub ping_strikes: Option<u32>,
+    /// The malformed heartbeats in a row that are allowed.
+    pub max_malformed: Option<u8>,
 }
 
 /// What a dialect asks of a connection, before the wishes are laid over it.
@@ -161,9 +169,16 @@ impl PolicyConfig {
                 Some(Duration::ZERO) => None,
                 Some(d) => Some(checked("max_lifetime", d)?),
             },
-            ..default
+            pings_per_s: self.pings_per_s.map_or(Ok(default.pings_per_s), |n| from_one("pings_per_s", n))?,
+            pings_burst: self.pings_burst.map_or(Ok(default.pings_burst), |n| from_one("pings_burst", n))?,
+            strikes_max: self.ping_strikes.unwrap_or(default.strikes_max),
+            malformed_max: self.max_malformed.unwrap_or(default.malformed_max),
         })
     }
+}
+
+fn from_one(field: &'static str, n: u32) -> Result<u32, PolicyError> {
+    if n == 0 { Err(PolicyError::new(field, n, "1 to 4294967295")) } else { Ok(n) }
 }
 
 impl Ask {

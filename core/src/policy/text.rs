@@ -9,7 +9,7 @@ use super::{Answers, Cadence, Evidence, PolicyConfig, PolicyError, Profile, chec
 
 impl PolicyConfig {
     /// The names that [`PolicyConfig::set`] knows.
-    pub const KEYS: [&'static str; 20] = [
+    pub const KEYS: [&'static str; 24] = [
         "profile",
         "ping_interval",
         "ping_timeout",
@@ -30,6 +30,10 @@ impl PolicyConfig {
         "close_timeout",
         "handshake_timeout",
         "max_lifetime",
+        "pings_per_s",
+        "pings_burst",
+        "ping_strikes",
+        "max_malformed",
     ];
 
     /// Sets the field `key` from text, as written on command lines, in files and in trace headers.
@@ -39,7 +43,7 @@ impl PolicyConfig {
     /// # Errors
     /// A value that is not of the field's form, by field, value and what the form is.
     pub fn set(&mut self, key: &str, value: &str) -> Result<bool, PolicyError> {
-        use parse::{choice, code, duration, flag, misses, percent};
+        use parse::{choice, code, count, duration, flag, percent};
         match key {
             "profile" => self.profile = Some(choice("profile", value, &Profile::ALL.map(|p| (p.name(), p)))?),
             "ping_interval" => self.ping_interval = Some(duration("ping_interval", value)?),
@@ -56,7 +60,7 @@ impl PolicyConfig {
             "adaptive" => self.adaptive = Some(flag("adaptive", value)?),
             "tolerate_empty" => self.tolerate_empty = Some(flag("tolerate_empty", value)?),
             "interval" => self.interval = Some(duration("interval", value)?),
-            "misses" => self.misses = Some(misses(value)?),
+            "misses" => self.misses = Some(count("misses", value, 1..=255)?),
             "cadence" => self.cadence = Some(choice("cadence", value, &[("together", Cadence::Together), ("spread", Cadence::Spread)])?),
             "heartbeat_write_stall" => self.heartbeat_write_stall = Some(duration("heartbeat_write_stall", value)?),
             "feed_timeout" => self.feed_timeout = Some(duration("feed_timeout", value)?),
@@ -64,6 +68,10 @@ impl PolicyConfig {
             "close_timeout" => self.close_timeout = Some(duration("close_timeout", value)?),
             "handshake_timeout" => self.handshake_timeout = Some(duration("handshake_timeout", value)?),
             "max_lifetime" => self.max_lifetime = Some(duration("max_lifetime", value)?),
+            "pings_per_s" => self.pings_per_s = Some(count("pings_per_s", value, 1..=u32::MAX)?),
+            "pings_burst" => self.pings_burst = Some(count("pings_burst", value, 1..=u32::MAX)?),
+            "ping_strikes" => self.ping_strikes = Some(count("ping_strikes", value, 0..=u32::MAX)?),
+            "max_malformed" => self.max_malformed = Some(count("max_malformed", value, 0..=255)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -107,6 +115,10 @@ impl PolicyConfig {
             ("close_timeout", c.close_timeout.map(duration)),
             ("handshake_timeout", c.handshake_timeout.map(duration)),
             ("max_lifetime", c.max_lifetime.map(duration)),
+            ("pings_per_s", c.pings_per_s.map(|n| n.to_string())),
+            ("pings_burst", c.pings_burst.map(|n| n.to_string())),
+            ("ping_strikes", c.ping_strikes.map(|n| n.to_string())),
+            ("max_malformed", c.max_malformed.map(|n| n.to_string())),
         ];
         all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
@@ -127,6 +139,9 @@ fn percent(ppm: u32) -> String {
 mod parse {
     use super::{Duration, PolicyError};
     use alloc::vec::Vec;
+    use core::fmt::Display;
+    use core::ops::RangeInclusive;
+    use core::str::FromStr;
 
     /// A duration with a unit: `5s`, `250ms`, `1m30s`.
     pub(super) fn duration(field: &'static str, text: &str) -> Result<Duration, PolicyError> {
@@ -148,8 +163,13 @@ mod parse {
         choice(field, text, &[("true", true), ("false", false)])
     }
 
-    pub(super) fn misses(text: &str) -> Result<u8, PolicyError> {
-        text.parse().ok().filter(|n| *n > 0).ok_or_else(|| PolicyError::new("misses", text, "1 to 255"))
+    pub(super) fn count<N: FromStr + PartialOrd + Display>(
+        field: &'static str,
+        text: &str,
+        allowed: RangeInclusive<N>,
+    ) -> Result<N, PolicyError> {
+        let wrong = || PolicyError::new(field, text, alloc::format!("{} to {}", allowed.start(), allowed.end()));
+        text.parse().ok().filter(|n| allowed.contains(n)).ok_or_else(wrong)
     }
 
     pub(super) fn code(text: &str) -> Result<u16, PolicyError> {
@@ -199,6 +219,10 @@ mod tests {
             close_timeout: odd,
             handshake_timeout: odd,
             max_lifetime: odd,
+            pings_per_s: Some(u32::MAX),
+            pings_burst: Some(1),
+            ping_strikes: Some(0),
+            max_malformed: Some(255),
         };
         let settings = config.settings();
         let keys: Vec<&str> = settings.iter().map(|(key, _)| *key).collect();

@@ -35,7 +35,7 @@ pub(super) fn text(state: &State, figures: Figures) -> Result<String, fmt::Error
 type CountOf = fn(&ServerStats) -> &Count;
 
 /// Counts of the server that stand alone: name, help.
-const COUNTS: [(&str, &str, CountOf); 9] = [
+const COUNTS: [(&str, &str, CountOf); 10] = [
     ("wsbeat_connections_accepted", "Connections accepted from the kernel", |stats| &stats.accepted),
     ("wsbeat_connections_opened", "Connections upgraded", |stats| &stats.opened),
     ("wsbeat_messages_refused", "Messages not sent because too much waited for their peer", |stats| &stats.messages_refused),
@@ -43,6 +43,7 @@ const COUNTS: [(&str, &str, CountOf); 9] = [
     ("wsbeat_handler_panics", "Callbacks that panicked", |stats| &stats.handler_panics),
     ("wsbeat_handler_slow", "Callbacks that took longer than 1 ms", |stats| &stats.handler_slow),
     ("wsbeat_accept_errors", "Errors of accept", |stats| &stats.accept_errors),
+    ("wsbeat_close_timeouts", "Connections dropped because their close handshake did not end in time", |stats| &stats.close_timeouts),
     ("wsbeat_pages", "Plain requests that got the page", |stats| &stats.pages),
     ("wsbeat_connections_ended", "Upgraded connections that are over", |stats| &stats.ended),
 ];

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn control_frames_pass_data_between_frames_and_the_newest_pong_wins() {
+    fn threat_08_control_frames_pass_data_between_frames_and_the_newest_pong_wins() {
         for step in 1..9 {
             let mut output = Output::default();
             output.begin(Bytes::from_static(b"rest"), Kind::Data);

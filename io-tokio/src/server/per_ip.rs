@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_count_apart_and_networks_together() {
+    fn threat_14_addresses_count_apart_and_networks_together() {
         let per_ip = PerIp::new(2);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         assert!(per_ip.enter(ip("192.0.2.1")) && per_ip.enter(ip("::ffff:192.0.2.1")));

@@ -122,6 +122,8 @@ pub struct ServerStats {
     pub pages: Count,
     /// Errors of accept, those of descriptors included.
     pub accept_errors: Count,
+    /// Connections that were dropped because their close handshake did not end in time.
+    pub close_timeouts: Count,
     refused: [Count; Refusal::ALL.len()],
 }
 
@@ -154,6 +156,7 @@ impl ServerStats {
             handler_slow,
             pages,
             accept_errors,
+            close_timeouts,
             refused,
         } = other;
         let pairs = [
@@ -171,6 +174,7 @@ impl ServerStats {
             (&self.handler_slow, handler_slow),
             (&self.pages, pages),
             (&self.accept_errors, accept_errors),
+            (&self.close_timeouts, close_timeouts),
         ];
         for (sum, n) in pairs.into_iter().chain(self.refused.iter().zip(refused)) {
             sum.add(n.get());

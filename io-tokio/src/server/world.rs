@@ -357,8 +357,10 @@ impl World {
             // The kernel would keep what the peer does not take for minutes: a reset gives it back at once.
             let _ = socket2::SockRef::from(&slot.stream).set_linger(Some(std::time::Duration::ZERO));
         }
-        if verdict.kind == VerdictKind::Handshake {
-            self.shared.stats.refuse(Refusal::HandshakeTimeout);
+        match verdict.kind {
+            VerdictKind::Handshake => self.shared.stats.refuse(Refusal::HandshakeTimeout),
+            VerdictKind::CloseTimeout => self.shared.stats.close_timeouts.add(1),
+            _ => {}
         }
         self.events.push_back((id, Event::Verdict(verdict, queued_bytes)));
         self.events.push_back((id, Event::Over));

@@ -4,6 +4,7 @@
 //! integers. What the core draws by chance it is told, and checks against the allowed range.
 
 mod asking;
+pub mod handshake;
 mod inbound;
 mod listening;
 mod numbers;

@@ -78,7 +78,7 @@ fn threat_03_what_is_no_single_object_is_refused() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_refused_however_it_is_written() {
+fn threat_03_a_key_that_stands_twice_is_refused_however_it_is_written() {
     assert!(!is_object(r#"{"ping":1,"ping":1}"#));
     assert!(!is_object(r#"{"ping":1,"\u0070ing":2}"#));
     assert!(!is_object(r#"{"a":1,"b":2,"a":3}"#));

@@ -28,6 +28,7 @@ mod trace_roundtrip;
 mod trace_rules;
 mod transition_table;
 mod vectors_application;
+mod vectors_handshake;
 mod vectors_profiles;
 mod vectors_transport;
 mod wheel_model;

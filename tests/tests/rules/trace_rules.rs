@@ -122,7 +122,7 @@ fn a_handshake_that_was_accepted_and_does_not_open_is_aborted() {
 }
 
 #[test]
-fn a_handshake_whose_time_passes_while_the_host_stalls_has_it_anew() {
+fn threat_21_a_handshake_whose_time_passes_while_the_host_stalls_has_it_anew() {
     let recorded = STRICT.replace("\"ticks\":\"auto\",", "");
     let at = |s: u32| format!("{{\"t\":{s}000000000,\"in\":\"tick\"}}");
     let accept = r#"{"t":0,"in":"accept"}"#;

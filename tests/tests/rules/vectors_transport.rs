@@ -133,7 +133,7 @@ fn strict_draws_the_first_ping_from_the_second_half_of_the_interval() {
 }
 
 #[test]
-fn a_stall_of_the_host_judges_nobody_and_starts_anew() {
+fn threat_21_a_stall_of_the_host_judges_nobody_and_starts_anew() {
     let mut d = Drive::open(check(strict()));
     d.run(16.0).jump(120.0);
     assert_eq!(d.log(), "ping 15, note 120, ping 120");

@@ -74,15 +74,26 @@ fn a_long_page_comes_to_its_end() {
 }
 
 #[test]
-fn threat_12_pages_of_the_same_host_and_allowed_ones_connect() {
+fn threat_12_pages_of_the_same_host_and_allowed_ones_connect_and_no_others() {
     let origins = Origins::allowing(vec!["https://*.example.com".parse().unwrap()]);
     let serving = Serving::start(ServerConfig { origins, ..config() });
-    for origin in ["http://test", "https://a.example.com"] {
+    let head_for = |origin: &str| {
         let mut raw = Raw::connect(serving.address);
         raw.write(UPGRADE.replacen("Host", &format!("Origin: {origin}\r\nHost"), 1).as_bytes());
-        let head = raw.head();
+        raw.head()
+    };
+    for origin in ["http://test", "https://a.example.com"] {
+        let head = head_for(origin);
         assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
     }
+    let others = ["null", "http://evil.example", "https://example.com", "https://a.example.com.evil.example", "http://test.evil.example"];
+    for origin in others {
+        let head = head_for(origin);
+        assert!(head.starts_with("HTTP/1.1 403 "), "{origin}: {head}");
+    }
+    assert_eq!(serving.handle.stats().refused(Refusal::Origin), others.len() as u64);
+    // Whoever names no origin is no browser.
+    drop(Raw::open(serving.address));
 }
 
 #[test]

@@ -92,6 +92,7 @@ fn threat_18_twenty_that_answer_miss_nothing_beside_one_that_ignores_our_close()
     assert_eq!(serving.verdict(), VerdictKind::PeerSilent);
     assert_eq!(serving.verdict(), VerdictKind::CloseTimeout);
     assert_eq!(serving.end().verdict.map(|v| v.kind), Some(VerdictKind::PeerSilent));
+    assert_eq!(serving.handle.stats().close_timeouts.get(), 1);
     drop(ignorant);
 }
 

@@ -37,14 +37,41 @@ fn numbers_of_tests() -> Vec<usize> {
     numbers
 }
 
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
 #[test]
-fn every_row_of_the_threats_has_its_line_and_its_test() {
-    let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
-    let numbers = numbers_of_tests();
+fn every_row_of_the_threats_has_its_line_its_test_and_a_guard_that_is_taken_out() {
+    let (page, guards, numbers) = (read("docs/threats.md"), read("tests/guards/guards.py"), numbers_of_tests());
     for row in 1..=ROWS {
         assert!(page.contains(&format!("\n| {row} | ")), "docs/threats.md has no row {row}");
         assert!(numbers.contains(&row), "no test is named threat_{row:02}_…");
+        let has_guard = ["", "a"].iter().any(|first| guards.contains(&format!("guard(\"{row}{first}\"")));
+        assert!(has_guard, "tests/guards/guards.py takes no guard of row {row} out");
     }
+}
+
+#[test]
+fn every_limit_and_counter_of_the_threats_is_one() {
+    let page = read("docs/threats.md");
+    let metrics = read("io-tokio/src/admin/metrics.rs");
+    let settings = ["docs/defaults.md", "docs/dialects.md", "core/src/policy/text.rs", "cli/src/config/keys.rs"].map(read).concat();
+    let mut seen = 0;
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let columns: Vec<&str> = line.split('|').collect();
+        let quoted = |column: usize| columns.get(column).into_iter().flat_map(|text| text.split('`').skip(1).step_by(2));
+        for key in quoted(4).filter(|key| key.starts_with(char::is_lowercase)) {
+            assert!(settings.contains(&format!("`{key}`")) || settings.contains(&format!("\"{key}\"")), "{key} is no setting");
+            seen += 1;
+        }
+        for name in quoted(5).filter_map(|name| name.strip_prefix("wsbeat_")) {
+            let name = name.split('{').next().unwrap_or_default().trim_end_matches("_total");
+            assert!(metrics.contains(&format!("\"wsbeat_{name}\"")), "wsbeat_{name} is no metric");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
 }
 
 #[test]
@@ -79,7 +106,8 @@ fn threat_09_forged_pongs_are_no_life_and_no_round_trip() {
 fn threat_20_no_clock_gives_a_verdict_or_overflows() {
     let hour = Span::from_secs(3_600);
     for start in [0, (1 << 53) - 1, i64::MAX as u64, u64::MAX - hour.as_nanos()] {
-        let wish = PolicyConfig { ping_interval: Some(Duration::from_secs(20)), ..PolicyConfig::default() };
+        let [interval, timeout] = [5, 20].map(|secs| Some(Duration::from_secs(secs)));
+        let wish = PolicyConfig { ping_interval: interval, ping_timeout: timeout, ..PolicyConfig::default() };
         let mut hub = Hub::new(7, 10);
         let policy = hub.register(wish.check(Plan::default()).unwrap());
         let mut at = Instant::from_nanos(start);
@@ -92,6 +120,8 @@ fn threat_20_no_clock_gives_a_verdict_or_overflows() {
             let jump = if step % 8 == 7 { hour } else { Span::from_secs(5) };
             at = at.after(jump);
             let back = if step % 5 == 4 { at.before(hour) } else { at };
+            // Of the steps before: time has moved on since.
+            let mut answers = std::mem::take(&mut waiting);
             for moment in [back, at] {
                 let mut pings = Vec::new();
                 loop {
@@ -105,7 +135,7 @@ fn threat_20_no_clock_gives_a_verdict_or_overflows() {
                         break;
                     }
                 }
-                for payload in std::mem::take(&mut waiting) {
+                for payload in answers.drain(..) {
                     hub.input(now(moment, 0), id, Input::Pong(payload), &mut |_: ConnId, _: Action| {});
                 }
                 for payload in pings {
