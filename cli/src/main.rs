@@ -1,4 +1,24 @@
-//! The wsbeat command.
+//! The `wsbeat` command: servers, clients and tools around the rules of [`wsbeat_core`], over the sockets of [`wsbeat_tokio`].
+//!
+//! | subcommands | what they do |
+//! |---|---|
+//! | `serve` | a server, from flags or a file: several listeners, workers, TLS, an admin address with a live page, traces |
+//! | `connect`, `ping` | one client: answers heartbeats as an exchange's would, or asks for the round trip |
+//! | `load` | many clients: spacing, lateness and latency of a server under load, with objectives |
+//! | `top` | the admin address of a running server, in a terminal |
+//! | `advise`, `dialects`, `check-config` | what settings mean before they meet a network |
+//! | `replay`, `simulate` | the rules without a network: a recorded trace decided again, a storm in virtual time |
+//! | `completions`, `man` | for shells and packages |
+//!
+//! Each is a file in `cmd`, and its flags are documented there: they are the help texts, and the pages of `man`. What
+//! connects to a server goes by `outbound`; settings from flags, environment and files become one thing in `config`; what is
+//! said goes to standard output by `output` and to standard error by `logging`, for people or as JSON. How it ended is a
+//! number of `exit`: 0 done, 1 a negative result, 2 usage, 3 unreachable, 4 a heartbeat lost, 5 the peer closed.
+//!
+//! ```console
+//! $ wsbeat serve --listen 127.0.0.1:8888 --dialect htx-spot-v1
+//! $ wsbeat connect ws://127.0.0.1:8888
+//! ```
 #![allow(rustdoc::broken_intra_doc_links, reason = "the docs of flags are help texts, in which [::1]:8888 is an address")]
 
 mod args;

@@ -82,6 +82,8 @@ fn a_policy_is_checked_in_virtual_time() {
     let good = run(None);
     let text = String::from_utf8_lossy(&good.stdout).into_owned();
     assert!(good.status.success(), "{text}");
+    assert!(text.starts_with("in a hurry: ") && !text.starts_with("in a hurry: 0 "), "{text}");
+    assert!(text.contains("this policy: 0 that lived given up, 22 dead found"), "{text}");
     assert!(text.contains("false kills 0") && text.contains("verdict peer-silent") && text.contains("laws broken 0"), "{text}");
     let wrong = run(Some("ping_interwal = '20s'"));
     assert!(!wrong.status.success());

@@ -8,9 +8,8 @@
   limits   `wsbeat serve` with the limits it comes with: what does not fit ends in 1009, or in 1008 where a message's
            frames run out (1,024) before its bytes do (1 MiB)
 
-The suite (autobahntestsuite, pinned in pins.txt) wants Python 2.7 or PyPy 2.7: the first of $WSBEAT_PYTHON2, pyenv's
-2.7, pypy, python2.7 that works. It is installed once, about two minutes, into target/conformance. A release build of
-the commands is used where $WSBEAT_PROFILE is release.
+The suite (autobahntestsuite, pinned in pins.txt) wants Python 2.7 or PyPy 2.7: the first of $PYTHON2, pyenv's
+2.7, pypy, python2.7 that works. It is installed once, about two minutes, into target/conformance. Release builds are used.
 
 A line of a golden list is a case, how it went, how the close went, and the close code that was sent ("-": none).
 Exit status: 0 as the list says, 1 something else came out, 3 the suite cannot be installed here.
@@ -33,7 +32,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 HOME = TARGET / "conformance"
-PROFILE = os.environ.get("WSBEAT_PROFILE", "debug")
 AGENT = "wsbeat"
 # Compression extensions: none is negotiated here.
 EXCLUDED = ["12.*", "13.*"]
@@ -141,9 +139,8 @@ def suite(python, folder, mode, spec, *more):
 
 
 def binary(*package):
-    release = ["--release"] if PROFILE == "release" else []
-    subprocess.run(["cargo", "build", "--quiet", *package, *release], check=True, cwd=ROOT)
-    return TARGET / PROFILE
+    subprocess.run(["cargo", "build", "--quiet", *package, "--release"], check=True, cwd=ROOT)
+    return TARGET / "release"
 
 
 def free_port():
@@ -189,7 +186,7 @@ def installed():
 
 def python2():
     pyenv = sorted(pathlib.Path.home().glob(".pyenv/versions/*2.7*/bin/python"))
-    names = [os.environ.get("WSBEAT_PYTHON2"), *pyenv, "pypy", "pypy2", "python2.7"]
+    names = [os.environ.get("PYTHON2"), *pyenv, "pypy", "pypy2", "python2.7"]
     for name in filter(None, names):
         try:
             found = subprocess.run([name, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
@@ -197,7 +194,7 @@ def python2():
             continue
         if found.stdout.strip() == "(2, 7)":
             return name
-    raise Missing("no Python 2.7 and no PyPy 2.7 (set WSBEAT_PYTHON2)")
+    raise Missing("no Python 2.7 and no PyPy 2.7 (set PYTHON2)")
 
 
 def quiet(*command, **environment):

@@ -1,10 +1,15 @@
 //! A search over every interleaving of a small world: the real hub, two connections, and a network that may
-//! lose, repeat, reorder and delay; a writer that may block; a host that may sleep.
+//! lose, repeat, reorder and delay; a writer that may block; a host that may sleep; an operator who may change the policy.
 
+mod change;
+mod event;
 mod judge;
+mod side;
+mod terms;
 mod world;
 
-pub use world::{Event, Mutation, World};
+pub use event::{Event, Mutation};
+pub use world::World;
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
@@ -18,6 +23,10 @@ use wsbeat_core::time::Span;
 pub struct Domain {
     /// What the judge holds the hub to; the hub runs under it, unless a mutation gives it another.
     pub policy: Policy,
+    /// The policies that may take its place, under both connections or one.
+    pub others: Vec<Policy>,
+    /// How many such changes there may be in one history.
+    pub changes_max: u8,
     /// The last second.
     pub ends_s: u64,
     /// How long an answer takes at most, unless it is lost or held.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum, ValueHint};
 use wsbeat_core::policy::Profile;
-use wsbeat_core::sim::{FaultCounts, Faults, Report, Seen};
+use wsbeat_core::sim::{FaultCounts, Report, Seen};
 
 use crate::config::duration;
 use crate::exit::{Exit, Failure};
@@ -117,10 +117,7 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut Out) -> Result<Exit, Failure> {
 }
 
 fn run_seed(args: &SimulateArgs, wishes: &Wishes, seed: u64, out: &mut Out) -> Result<Report, Failure> {
-    let mut scenario = wishes.scenario.clone().seed(seed);
-    if args.seeds.is_some() && wishes.faults.is_none() {
-        scenario = scenario.faults(Faults::swarm(seed));
-    }
+    let scenario = wishes.seed(args, seed);
     if args.print == Print::Summary && args.trace.is_none() {
         return Ok(scenario.run(args.length));
     }

@@ -11,7 +11,9 @@ mod view;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use wsbeat_tokio::admin::api::{Order, Sort};
 
 use crate::args::{Common, Format};
 use crate::config::duration;
@@ -42,10 +44,10 @@ pub(crate) struct TopArgs {
     #[arg(long, value_name = "DUR", default_value = "1s", value_parser = interval)]
     interval: Duration,
     /// What to sort connections by
-    #[arg(long, value_name = "KEY", value_enum, default_value_t)]
+    #[arg(long, value_name = "KEY", default_value = "id", value_parser = one_of(&Sort::ALL, sort))]
     sort: Sort,
     /// In which order
-    #[arg(long, value_name = "ORDER", value_enum, default_value_t)]
+    #[arg(long, value_name = "ORDER", default_value = "asc", value_parser = one_of(&Order::ALL, order))]
     order: Order,
     /// Only connections whose number, peer or listener has this text
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -62,67 +64,33 @@ const EXAMPLES: &str = "Examples:
 
 Exit status: 0 when you leave, 2 usage, 3 when --once, a pipe or JSON finds no server, or it refuses.";
 
-/// What connections are sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
-enum Sort {
-    /// Their number
-    #[default]
-    Id,
-    /// How long they are open
-    Age,
-    /// Their round trip
-    Rtt,
-    /// How many pings and heartbeats they left unanswered
-    Unanswered,
-    /// What waits for them to read
-    Queue,
-    /// How long they have said nothing
-    LastByte,
-    /// Their address
-    Peer,
-}
-
-impl Sort {
-    const ALL: [Sort; 7] = [Sort::Id, Sort::Age, Sort::Rtt, Sort::Unanswered, Sort::Queue, Sort::LastByte, Sort::Peer];
-
-    /// The name in requests.
-    const fn name(self) -> &'static str {
-        match self {
-            Sort::Id => "id",
-            Sort::Age => "age",
-            Sort::Rtt => "rtt",
-            Sort::Unanswered => "unanswered",
-            Sort::Queue => "queue",
-            Sort::LastByte => "last_byte",
-            Sort::Peer => "peer",
-        }
+/// The name of an order on the command line, and what it means.
+fn sort(key: Sort) -> (&'static str, &'static str) {
+    match key {
+        Sort::Id => ("id", "Their number"),
+        Sort::Age => ("age", "How long they are open"),
+        Sort::Rtt => ("rtt", "Their round trip"),
+        Sort::Unanswered => ("unanswered", "How many pings and heartbeats they left unanswered"),
+        Sort::Queue => ("queue", "What waits for them to read"),
+        Sort::LastByte => ("last-byte", "How long they have said nothing"),
+        Sort::Peer => ("peer", "Their address"),
     }
 }
 
-/// In which order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
-enum Order {
-    /// The smallest first
-    #[default]
-    Asc,
-    /// The largest first
-    Desc,
+fn order(order: Order) -> (&'static str, &'static str) {
+    match order {
+        Order::Asc => ("asc", "The smallest first"),
+        Order::Desc => ("desc", "The largest first"),
+    }
 }
 
-impl Order {
-    const fn name(self) -> &'static str {
-        match self {
-            Order::Asc => "asc",
-            Order::Desc => "desc",
-        }
-    }
-
-    const fn turned(self) -> Self {
-        match self {
-            Order::Asc => Order::Desc,
-            Order::Desc => Order::Asc,
-        }
-    }
+/// Reads one of `all` by its name, and tells what there is.
+fn one_of<T: Copy + Default + Send + Sync + 'static>(
+    all: &'static [T],
+    told: fn(T) -> (&'static str, &'static str),
+) -> impl TypedValueParser<Value = T> {
+    let values = all.iter().map(|one| PossibleValue::new(told(*one).0).help(told(*one).1));
+    PossibleValuesParser::new(values).map(move |name| all.iter().copied().find(|one| told(*one).0 == name).unwrap_or_default())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

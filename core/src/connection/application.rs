@@ -287,7 +287,7 @@ impl State {
 
     fn beat_token(&self, ask: &Ask, point: Instant, beats: &mut Beats, cx: &Ctx) -> u64 {
         match ask.cadence {
-            Cadence::Together => beats.token(point, ask.token, cx),
+            Cadence::Together => beats.token(point, self.last_token(), ask.token, cx),
             Cadence::Spread => next_token(self.last_token(), ask.token, cx),
         }
     }

@@ -18,9 +18,12 @@ impl Beats {
     }
 
     /// The token of the beat at `point`; made when the beat first sends one.
-    pub(super) fn token(&mut self, point: Instant, kind: TokenKind, cx: &Ctx) -> u64 {
-        if self.point != point || self.token == 0 {
-            (self.point, self.token) = (point, next_token(self.token, kind, cx));
+    ///
+    /// It is larger than `last`, the connection's own last one: who came from another policy may have had as many already, and
+    /// an old answer would count for the new heartbeat.
+    pub(super) fn token(&mut self, point: Instant, last: u64, kind: TokenKind, cx: &Ctx) -> u64 {
+        if self.point != point || self.token <= last {
+            (self.point, self.token) = (point, next_token(self.token.max(last), kind, cx));
         }
         self.token
     }

@@ -5,6 +5,10 @@
 //! connection, tell how long ago or how soon. Points in time (`now_ms`, `started_ms`, `taken_ms`, `at_ms`) are Unix
 //! milliseconds.
 
+mod order;
+
+pub use order::{Order, Sort};
+
 use serde::{Deserialize, Serialize};
 
 /// The version of all forms.

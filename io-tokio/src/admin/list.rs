@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::api::{ConnectionsPage, VERSION};
+use super::api::{ConnectionsPage, Order, Sort, VERSION};
 use super::one::row;
 use super::snapshot::Snapshot;
 use super::state::Listener;
@@ -29,27 +29,6 @@ pub(super) struct Query {
     order: Order,
     #[serde(default)]
     q: String,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Sort {
-    #[default]
-    Id,
-    Age,
-    Rtt,
-    Unanswered,
-    Queue,
-    LastByte,
-    Peer,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Order {
-    #[default]
-    Asc,
-    Desc,
 }
 
 /// Where a connection stands in an order: no two stand at the same place.

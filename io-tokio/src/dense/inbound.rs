@@ -99,6 +99,8 @@ pub(crate) struct Walk {
     in_message: bool,
     /// The frames of the message so far.
     frames: u32,
+    /// The bytes that their headers announced.
+    message_bytes: u64,
     /// A header that is none: tungstenite finds the same and says what it is.
     broken: bool,
     /// A message ended in the bytes followed last.
@@ -132,6 +134,11 @@ impl Walk {
         true
     }
 
+    /// What a message of too many frames is: too big, where the frame that is one too many makes it that as well.
+    pub(crate) fn excess(&self, message_bytes_max: u32) -> Fault {
+        if self.message_bytes > message_bytes_max.into() { Fault::TooBig } else { Fault::Assembly }
+    }
+
     /// Between two messages, nothing of the next one seen.
     pub(crate) fn at_rest(&self) -> bool {
         self.payload_left == 0 && self.head_len == 0 && !self.in_message && !self.broken
@@ -159,7 +166,7 @@ impl Walk {
                 let used = usize::try_from(cursor.position()).unwrap_or(HEAD_MAX);
                 self.head_len = 0;
                 self.payload_left = len;
-                self.count(&header);
+                self.count(&header, len);
                 &bytes[used.saturating_sub(had).min(more)..]
             }
             Ok(None) => {
@@ -173,13 +180,14 @@ impl Walk {
         }
     }
 
-    fn count(&mut self, header: &FrameHeader) {
+    fn count(&mut self, header: &FrameHeader, len: u64) {
         self.headers += 1;
         self.pinged |= header.opcode == OpCode::Control(Control::Ping);
         let OpCode::Data(data) = header.opcode else { return };
         if data != Data::Continue {
-            self.frames = 0;
+            (self.frames, self.message_bytes) = (0, 0);
         }
+        self.message_bytes = self.message_bytes.saturating_add(len);
         self.frames = self.frames.saturating_add(1);
         self.in_message = !header.is_final;
     }
@@ -230,6 +238,14 @@ mod tests {
         assert!(!walk.follow(&frame(0x00, b""), 3));
         let mut walk = Walk::default();
         assert!(walk.follow(&frame(0x82, b"").repeat(9), 3), "each is a message of its own");
+    }
+
+    #[test]
+    fn a_frame_too_many_that_is_too_much_too_makes_the_message_too_big() {
+        let mut walk = Walk::default();
+        assert!(walk.follow(&[frame(0x02, &[0; 10]), frame(0x00, &[0; 10])].concat(), 2));
+        assert!(!walk.follow(&frame(0x00, &[0; 10])[..6], 2));
+        assert_eq!((walk.excess(30), walk.excess(29)), (Fault::Assembly, Fault::TooBig));
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl<H: Handler> Driver<H> {
         let reads = if is_spare && walk.is_lone() { Reads::One } else { Reads::All };
         let pumped = self.pump(id, &mut context, bytes, reads);
         if !is_within {
-            self.world.input(id, Input::Fault(Fault::Assembly));
+            self.world.input(id, Input::Fault(walk.excess(self.world.limits.message_bytes_max)));
             self.settle(None);
         }
         self.world.uncork();

@@ -1,96 +1,17 @@
 //! What one connection promised its peer, told from outside: what was written, what came back, and when.
 
 use wsbeat_core::event::{Action, Input, Note, Plane, Verdict, VerdictKind};
-use wsbeat_core::policy::{Death, Evidence, Policy};
+use wsbeat_core::policy::Cadence;
 use wsbeat_core::time::{Instant, Span};
 
-/// The settings that the laws speak of.
+use super::side::{Message, Side};
+use super::terms::{Beats, Pings, Rules, Terms};
+
+/// When the hub is asked: now, and when it was asked before.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    pub(super) interval: Span,
-    pub(super) timeout: Span,
-    pub(super) period: Span,
-    pub(super) misses: u64,
-    pub(super) window: u64,
-    write_stall: [Span; 2],
-    stall_after: [Span; 2],
-    any_bytes: bool,
-    close_timeout: Span,
-}
-
-impl Terms {
-    pub(super) fn of(policy: &Policy) -> Self {
-        let t = policy.transport.expect("pings");
-        let ask = policy.application.and_then(|a| a.ask).expect("heartbeats");
-        let Death::MissesBefore(misses) = ask.death else { panic!("the htx rule") };
-        Terms {
-            interval: t.interval,
-            timeout: t.timeout,
-            period: ask.period,
-            misses: misses.into(),
-            window: ask.matching.window().into(),
-            write_stall: [t.write_stall, ask.write_stall],
-            stall_after: [t.stall_after, ask.stall_after],
-            any_bytes: t.evidence == Evidence::AnyBytes,
-            close_timeout: policy.limits.close_timeout,
-        }
-    }
-}
-
-/// A ping or heartbeat that waits for the writer, or its answer on its way.
-#[derive(Clone, Copy, Debug, Hash)]
-pub(super) struct Message {
-    pub(super) plane: Plane,
-    /// What tells the hub of it: that it was written, or that it arrived.
-    pub(super) input: Input,
-    pub(super) answer: Input,
-    /// The how-manieth of its plane.
-    number: u8,
-    /// When it was queued.
-    queued: Instant,
-    /// When it was written, and what had been held up by then.
-    written: Instant,
-    held_up: Span,
-    /// By when an honest peer's answer is here; never, where it owes none.
-    by: Instant,
-    /// By when the network brings the answer, unless it holds or loses it.
-    pub(super) arrives_by: Instant,
-    /// Whether it counts: not one that went out after a stall.
-    counted: bool,
-}
-
-/// One plane of a connection, seen from outside.
-#[derive(Clone, Copy, Debug, Hash)]
-struct Side {
-    sent: u8,
-    /// The number of the newest one whose answer counted.
-    answered: u8,
-    /// An answer that was owed did not come in time.
-    failed: bool,
-    /// When the stall clock of what is unwritten began anew.
-    progress: Instant,
-    /// From when a dead peer's time runs.
-    alive: Instant,
-    /// How long something was unwritten or the host slept: in all, and before `alive`.
-    held_up: Span,
-    held_up_before: Span,
-}
-
-impl Side {
-    fn from(now: Instant) -> Self {
-        Side { sent: 0, answered: 0, failed: false, progress: now, alive: now, held_up: Span::ZERO, held_up_before: Span::ZERO }
-    }
-
-    /// The peer was alive at `now`, when this had been held up.
-    fn lives(&mut self, now: Instant, held_up: Span) {
-        if now >= self.alive {
-            (self.alive, self.held_up_before) = (now, held_up);
-        }
-    }
-
-    fn held_up_since(&self) -> Span {
-        self.held_up.minus(self.held_up_before)
-    }
+pub(super) struct Moment {
+    pub(super) now: Instant,
+    pub(super) since: Instant,
 }
 
 /// A connection, seen from outside.
@@ -105,6 +26,9 @@ pub(super) struct Judge {
     oldest_ping: Option<Instant>,
     /// The opening, or the sending of the last answered heartbeat.
     answered_beat: Instant,
+    opened: Instant,
+    /// The token of the newest heartbeat.
+    token: u64,
     pub(super) closed: Option<Instant>,
     pub(super) ended: bool,
 }
@@ -125,26 +49,36 @@ impl Judge {
             sides,
             oldest_ping: None,
             answered_beat: now,
+            opened: now,
+            token: 0,
             closed: None,
             ended: false,
         }
     }
 
     /// What one call told the shell to do.
-    pub(super) fn acted(&mut self, terms: &Terms, now: Instant, actions: &[Action]) -> Law {
+    pub(super) fn acted(&mut self, terms: &Terms, moment: Moment, actions: &[Action]) -> Law {
         law(actions.len() <= 4, || format!("law 2: {} actions in one step", actions.len()))?;
+        let now = moment.now;
         let mut stalled = [false; 2];
         for action in actions {
             law(!self.ended, || format!("law 6: {action:?} after the end"))?;
             match *action {
                 Action::Note(Note::Stalled { lateness }) => stalled = self.stalled(terms, now, lateness),
-                Action::Ping(payload) => self.sends(Plane::Transport, Input::PingFlushed(payload), Input::Pong(payload), now, true)?,
+                Action::Ping(payload) => {
+                    let pings = terms.pings.ok_or_else(|| format!("rule R9: {action:?}, and no plane for it"))?;
+                    self.pings(&pings, now, Input::PingFlushed(payload), Input::Pong(payload))?;
+                }
                 Action::Heartbeat(token) => {
+                    let beats = terms.beats.ok_or_else(|| format!("rule R9: {action:?}, and no plane for it"))?;
+                    self.beats_at(&beats, moment, token.0)?;
                     let (flushed, answer) = (Input::HeartbeatFlushed(token), Input::Answer(token));
                     self.sends(Plane::Application, flushed, answer, now, !stalled[1])?;
                 }
                 Action::Close(verdict) => self.closes(terms, now, &verdict)?,
                 Action::Abort(verdict) => self.aborts(terms, now, &verdict)?,
+                // Without heartbeats what looks like an answer is data.
+                Action::Deliver if terms.beats.is_none() => {}
                 _ => return Err(format!("nobody asked for {action:?}")),
             }
         }
@@ -152,7 +86,7 @@ impl Judge {
     }
 
     fn stalled(&mut self, terms: &Terms, now: Instant, lateness: Span) -> [bool; 2] {
-        let stalled = terms.stall_after.map(|limit| lateness > limit);
+        let stalled = terms.stall_after().map(|limit| limit.is_some_and(|limit| lateness > limit));
         for (side, _) in self.sides.iter_mut().zip(stalled).filter(|(_, stalled)| *stalled) {
             side.progress = now;
             side.lives(now, side.held_up);
@@ -163,16 +97,44 @@ impl Judge {
         stalled
     }
 
+    fn pings(&mut self, pings: &Pings, now: Instant, flushed: Input, answer: Input) -> Law {
+        if pings.rules == Rules::Tornado65 {
+            // One is outstanding, from its queueing, and may find the writer blocked.
+            self.oldest_ping = self.oldest_ping.or(Some(now));
+            self.queue(Plane::Transport, flushed, answer, now, true).by = now.after(pings.timeout);
+            return law(self.closed.is_none(), || format!("rule R3: {flushed:?} after the close"));
+        }
+        self.sends(Plane::Transport, flushed, answer, now, true)
+    }
+
+    /// A heartbeat has its time, and a token of its own.
+    fn beats_at(&mut self, beats: &Beats, Moment { now, since }: Moment, token: u64) -> Law {
+        law(token > self.token, || format!("rule §9: token {token} after {}", self.token))?;
+        self.token = token;
+        if beats.cadence == Cadence::Spread {
+            return Ok(());
+        }
+        let point = Instant::from_nanos(now.as_nanos() / beats.period.as_nanos() * beats.period.as_nanos());
+        law(point > since.max(self.opened), || format!("rule §9: a beat at {now:?}, which is not that of all"))
+    }
+
     fn sends(&mut self, plane: Plane, input: Input, answer: Input, now: Instant, counted: bool) -> Law {
         law(self.closed.is_none(), || format!("rule R3: {input:?} after the close"))?;
-        law(self.unwritten.iter().all(|m| m.plane != plane), || format!("rule R6: {input:?} while one is unwritten"))?;
+        let waits = self.unwritten.iter().any(|m| m.plane == plane && !m.forgotten);
+        law(!waits, || format!("rule R6: {input:?} while one is unwritten"))?;
+        self.queue(plane, input, answer, now, counted);
+        Ok(())
+    }
+
+    fn queue(&mut self, plane: Plane, input: Input, answer: Input, now: Instant, counted: bool) -> &mut Message {
         let side = &mut self.sides[plane as usize];
         side.sent += 1;
         side.progress = now;
         let (number, held_up, never) = (side.sent, side.held_up, Instant::NEVER);
-        let (queued, by, arrives_by) = (now, never, never);
-        self.unwritten.push(Message { plane, input, answer, number, queued, written: never, held_up, by, arrives_by, counted });
-        Ok(())
+        let (queued, by, arrives_by, forgotten) = (now, never, never, false);
+        let message = Message { plane, input, answer, number, queued, written: never, held_up, by, arrives_by, counted, forgotten };
+        self.unwritten.push(message);
+        self.unwritten.last_mut().expect("it was pushed")
     }
 
     fn closes(&mut self, terms: &Terms, now: Instant, verdict: &Verdict) -> Law {
@@ -186,6 +148,24 @@ impl Judge {
     }
 
     fn silence(&self, terms: &Terms, now: Instant, verdict: &Verdict) -> Law {
+        let has_failed = || law(self.sides[verdict.plane as usize].failed, || format!("law 12: the peer had answered in time: {verdict}"));
+        if verdict.plane == Plane::Application {
+            let beats = terms.beats.ok_or_else(|| format!("rule R9: no plane for it: {verdict}"))?;
+            self.was_written(verdict)?;
+            has_failed()?;
+            let lived = now.since(self.answered_beat);
+            return law(lived > beats.period.times(beats.misses), || format!("law 13: closed after {lived:?}: {verdict}"));
+        }
+        let pings = terms.pings.ok_or_else(|| format!("rule R9: no plane for it: {verdict}"))?;
+        if pings.rules == Rules::Strict {
+            self.was_written(verdict)?;
+        }
+        has_failed()?;
+        let waited = self.oldest_ping.map(|written| now.since(written));
+        law(waited.is_some_and(|w| w >= pings.timeout), || format!("law 12: before the timeout, {waited:?}: {verdict}"))
+    }
+
+    fn was_written(&self, verdict: &Verdict) -> Law {
         let unwritten = |m: &Message| match m.input {
             Input::PingFlushed(payload) => Some(payload.token()) == verdict.token,
             Input::HeartbeatFlushed(token) => Some(token) == verdict.token,
@@ -193,18 +173,7 @@ impl Judge {
         };
         law(!self.unwritten.iter().any(|m| m.plane == verdict.plane && unwritten(m)), || {
             format!("law 11: silence on what was never written: {verdict}")
-        })?;
-        law(self.sides[verdict.plane as usize].failed, || format!("law 12: the peer had answered in time: {verdict}"))?;
-        match verdict.plane {
-            Plane::Transport => {
-                let waited = self.oldest_ping.map(|written| now.since(written));
-                law(waited.is_some_and(|w| w >= terms.timeout), || format!("law 12: before the timeout, {waited:?}: {verdict}"))
-            }
-            Plane::Application => {
-                let lived = now.since(self.answered_beat);
-                law(lived > terms.period.times(terms.misses), || format!("law 13: closed after {lived:?}: {verdict}"))
-            }
-        }
+        })
     }
 
     fn aborts(&mut self, terms: &Terms, now: Instant, verdict: &Verdict) -> Law {
@@ -213,10 +182,11 @@ impl Judge {
             return law(self.closed.is_some(), || format!("rule R3: an abort without a close: {verdict}"));
         }
         let plane = verdict.plane as usize;
-        let waits = self.unwritten.iter().any(|m| m.plane as usize == plane);
+        let waits = self.unwritten.iter().any(|m| m.plane as usize == plane && !m.forgotten);
         law(waits, || format!("rule R6: stalled, though all was written: {verdict}"))?;
         let waited = now.since(self.sides[plane].progress);
-        law(waited >= terms.write_stall[plane], || format!("rule R6: stalled after {waited:?}: {verdict}"))
+        let limit = terms.write_stall()[plane].ok_or_else(|| format!("rule R9: no plane for it: {verdict}"))?;
+        law(waited >= limit, || format!("rule R6: stalled after {waited:?}: {verdict}"))
     }
 
     /// The transport took bytes.
@@ -229,15 +199,11 @@ impl Judge {
         let mut message = self.unwritten.remove(0);
         (message.written, message.held_up) = (now, self.sides[message.plane as usize].held_up);
         message.arrives_by = now.after(delay_max);
-        message.by = match message.plane {
-            Plane::Transport => now.after(terms.timeout),
-            Plane::Application if !message.counted => Instant::NEVER,
-            // From the beat; at once, where it was written later.
-            Plane::Application => message.queued.after(terms.period.times(terms.misses.min(terms.window))).max(now),
-        };
-        if message.plane == Plane::Transport {
+        let is_strict = terms.pings.is_some_and(|pings| pings.rules == Rules::Strict);
+        if message.plane == Plane::Transport && is_strict && !message.forgotten {
             self.oldest_ping = self.oldest_ping.or(Some(now));
         }
+        message.by = message.owed_by(terms);
         self.wrote(now);
         self.coming.push(message);
         message
@@ -256,28 +222,60 @@ impl Judge {
             self.coming.push(Message { by: Instant::NEVER, arrives_by: Instant::NEVER, ..message });
         }
         let side = self.sides[message.plane as usize];
-        let newer = message.number > side.answered;
-        if message.plane == Plane::Transport {
-            self.sides[0].answered = side.answered.max(message.number);
+        let newer = message.number > side.answered && !message.forgotten;
+        if message.plane == Plane::Transport && newer {
+            self.sides[0].answered = message.number;
         }
-        let in_window = u64::from(side.sent - message.number) < terms.window;
+        let in_window = terms.beats.is_some_and(|beats| u64::from(side.sent - message.number) < beats.window);
         if message.plane == Plane::Application && message.counted && newer && in_window {
             self.sides[1].answered = message.number;
             self.answered_beat = message.queued;
             self.sides[1].lives(message.written, message.held_up);
         }
         let held_up = self.sides[0].held_up;
-        if terms.any_bytes || message.plane == Plane::Transport && newer {
+        let counts = terms.pings.is_some_and(|pings| {
+            let is_pong = message.plane == Plane::Transport && (newer || pings.rules == Rules::Tornado65);
+            pings.any_bytes || is_pong
+        });
+        if counts {
             self.oldest_ping = None;
             self.sides[0].lives(now, held_up);
         }
         message.answer
     }
 
+    /// Other promises hold from now on (rule R9).
+    ///
+    /// A plane that goes on under the same rules keeps what it knows: what is unanswered is owed by the new times, and a dead
+    /// peer's time runs from the change at the latest. Any other plane begins anew.
+    pub(super) fn changed(&mut self, before: &Terms, after: &Terms, now: Instant) {
+        let goes_on = [
+            before.pings.map(|pings| pings.rules) == after.pings.map(|pings| pings.rules),
+            before.beats.is_some() == after.beats.is_some(),
+        ];
+        for plane in [Plane::Transport, Plane::Application] {
+            let side = &mut self.sides[plane as usize];
+            if goes_on[plane as usize] {
+                side.lives(now, side.held_up);
+                continue;
+            }
+            *side = Side { sent: side.sent, answered: side.sent, ..Side::from(now) };
+            let messages = self.unwritten.iter_mut().chain(&mut self.coming);
+            messages.filter(|m| m.plane == plane).for_each(|m| (m.forgotten, m.by) = (true, Instant::NEVER));
+            match plane {
+                Plane::Transport => self.oldest_ping = None,
+                Plane::Application => self.answered_beat = now,
+            }
+        }
+        for message in self.unwritten.iter_mut().chain(&mut self.coming).filter(|m| m.by != Instant::NEVER) {
+            message.by = message.owed_by(after);
+        }
+    }
+
     /// Time passes, with the host awake or asleep.
     pub(super) fn pass(&mut self, by: Span, asleep: bool) {
         for plane in [Plane::Transport, Plane::Application] {
-            if asleep || self.unwritten.iter().any(|m| m.plane == plane) {
+            if asleep || self.unwritten.iter().any(|m| m.plane == plane && !m.forgotten) {
                 let side = &mut self.sides[plane as usize];
                 side.held_up = side.held_up.plus(by);
             }
@@ -286,7 +284,7 @@ impl Judge {
 
     /// A tick is about to look: whoever owes an answer by now has failed.
     pub(super) fn owed(&mut self, now: Instant) {
-        for message in self.coming.iter_mut().filter(|m| now >= m.by) {
+        for message in self.unwritten.iter_mut().chain(&mut self.coming).filter(|m| now >= m.by) {
             self.sides[message.plane as usize].failed = true;
             message.by = Instant::NEVER;
         }
@@ -300,18 +298,24 @@ impl Judge {
         if let Some(closed) = self.closed {
             return law(now.since(closed) < terms.close_timeout, || "rule R3: the closing has no end".into());
         }
-        for message in &self.unwritten {
+        for message in self.unwritten.iter().filter(|m| !m.forgotten) {
             let plane = message.plane as usize;
             let waited = now.since(self.sides[plane].progress);
-            law(waited < terms.write_stall[plane], || format!("law 13: unwritten for {waited:?}: {message:?}"))?;
+            let in_time = terms.write_stall()[plane].is_none_or(|limit| waited < limit);
+            law(in_time, || format!("law 13: unwritten for {waited:?}: {message:?}"))?;
         }
         let [pings, beats] = self.sides;
-        let limit = terms.interval.plus(terms.timeout).plus(whole(pings.held_up_since(), terms.interval));
-        let silent = now.since(pings.alive);
-        law(silent < limit, || format!("law 13: no evidence for {silent:?}, and open"))?;
-        let limit = terms.period.times(terms.misses + 1).plus(whole(beats.held_up_since(), terms.period));
-        let silent = now.since(beats.alive);
-        law(silent <= limit, || format!("law 13: no answer to what was sent {silent:?} ago, and open"))
+        if let Some(Pings { interval, timeout, .. }) = terms.pings {
+            let limit = interval.plus(timeout).plus(whole(pings.held_up_since(), interval));
+            let silent = now.since(pings.alive);
+            law(silent < limit, || format!("law 13: no evidence for {silent:?}, and open"))?;
+        }
+        if let Some(Beats { period, misses, .. }) = terms.beats {
+            let limit = period.times(misses + 1).plus(whole(beats.held_up_since(), period));
+            let silent = now.since(beats.alive);
+            law(silent <= limit, || format!("law 13: no answer to what was sent {silent:?} ago, and open"))?;
+        }
+        Ok(())
     }
 }
 

@@ -4,114 +4,93 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use wsbeat_core::connection::{Beats, Connection, Phase};
-use wsbeat_core::event::{Action, ConnId, Input, Plane};
-use wsbeat_core::hub::{Hub, Next};
-use wsbeat_core::policy::Policy;
+use wsbeat_core::event::{Action, ConnId, Input, Plane, Token};
+use wsbeat_core::hub::{Hub, Next, PolicyId};
+use wsbeat_core::policy::{Cadence, Policy};
 use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::Domain;
-use super::judge::{Again, Judge, Terms};
+use super::event::{Event, Mutation};
+use super::judge::{Again, Judge, Moment};
+use super::terms::Terms;
 
 const SEED: u64 = 11;
 /// Sleeps: one that is late, one that is a stall on both planes.
 const SLEEPS_S: [u8; 2] = [2, 6];
 
-/// A rule that is broken on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutation {
-    /// None: the code as it is.
-    None,
-    /// The shell reports as written what it only queued (R6).
-    FlushedWhenQueued,
-    /// The shell forgets to report what was written (R6).
-    FlushForgotten,
-    /// Ticks go before what arrived by then (R1).
-    TicksFirst,
-    /// The timeout is half of what was promised.
-    TimeoutHalved,
-    /// The timeout is twice what was promised.
-    TimeoutDoubled,
-    /// Bytes of one connection count for the other too (R2).
-    Crosstalk,
-}
-
-/// Something that happens; connections are 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// An answer arrives: the one at this place among those on their way.
-    Arrives(u8, u8),
-    /// The same, and it will arrive once more.
-    Repeats(u8, u8),
-    /// It never will.
-    IsLost(u8, u8),
-    /// It may take as long as it likes.
-    IsHeld(u8, u8),
-    /// The transport takes nothing from now on.
-    Blocks(u8),
-    /// The transport takes again, and all that waited is written.
-    Unblocks(u8),
-    /// The transport takes a byte, and no more.
-    Drips(u8),
-    /// The peer answers our close.
-    PeerCloses(u8),
-    /// The stream ends.
-    Reset(u8),
-    /// The hub is advanced.
-    Tick,
-    /// A second passes.
-    Pass,
-    /// The host sleeps for so many seconds.
-    Sleeps(u8),
-}
-
 /// Everything that decides what may follow.
 #[derive(Clone)]
 pub struct World {
-    shared: Rc<Shared>,
-    hub: Hub,
-    alone: [(Connection, Beats); 2],
-    judges: [Judge; 2],
-    now: Instant,
+    pub(super) shared: Rc<Shared>,
+    pub(super) hub: Hub,
+    /// The same two connections without a hub.
+    pub(super) alone: [Connection; 2],
+    /// What those alone share, by the place of the policy that they run under.
+    pub(super) beats: Vec<Beats>,
+    pub(super) judges: [Judge; 2],
+    /// The places of the policies that they run under.
+    pub(super) under: [u8; 2],
+    /// The policy that stands in the place of the first one.
+    pub(super) first: u8,
+    pub(super) now: Instant,
+    /// When the hub was asked before.
+    since: Instant,
     ticked: bool,
     faults: u8,
+    pub(super) changes: u8,
 }
 
-struct Shared {
-    domain: Domain,
-    terms: Terms,
-    policy: Policy,
-    ids: [ConnId; 2],
+pub(super) struct Shared {
+    pub(super) domain: Domain,
+    pub(super) policies: Vec<Promised>,
+    pub(super) ids: [ConnId; 2],
+}
+
+/// A policy as the hub has it, and what it promises: a mutation makes them differ.
+pub(super) struct Promised {
+    pub(super) id: PolicyId,
+    pub(super) policy: Policy,
+    pub(super) terms: Terms,
 }
 
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // The connections alone are as those in the hub: law 8 holds them to it.
-        (&self.hub, &self.judges, self.now, self.ticked, self.faults).hash(state);
+        (&self.hub, &self.judges, self.under, self.first, self.now, self.since).hash(state);
+        (self.ticked, self.faults, self.changes).hash(state);
     }
 }
 
-type Law = Result<(), String>;
+pub(super) type Law = Result<(), String>;
 
 impl World {
     /// Both connections open, the second a second after the first.
     pub fn new(domain: &Domain) -> Self {
-        let mut policy = domain.policy.clone();
-        if let Some(t) = &mut policy.transport {
-            match domain.mutation {
-                Mutation::TimeoutHalved => t.timeout = t.timeout.part(2),
-                Mutation::TimeoutDoubled => t.timeout = t.timeout.times(2),
-                _ => {}
-            }
-        }
         let mut hub = Hub::new(SEED, 2);
-        let under = hub.register(policy.clone());
-        let ids = [(); 2].map(|()| hub.accept(Now::default(), under).expect("room"));
-        let alone = [0, 1].map(|n| (Connection::accepted(&policy, Now::default(), Chance::new(SEED, n)), Beats::default()));
-        let shared = Shared { domain: domain.clone(), terms: Terms::of(&domain.policy), policy, ids };
+        let promised = |policy: &Policy| {
+            let broken = broken(policy.clone(), domain.mutation);
+            Promised { id: hub.register(broken.clone()), policy: broken, terms: Terms::of(policy) }
+        };
+        let policies: Vec<Promised> = std::iter::once(&domain.policy).chain(&domain.others).map(promised).collect();
+        let Promised { id, policy, .. } = &policies[0];
+        let ids = [(); 2].map(|()| hub.accept(Now::default(), *id).expect("room"));
+        let alone = [0, 1].map(|n| Connection::accepted(policy, Now::default(), Chance::new(SEED, n)));
         let opens = [0, 1].map(Instant::from_secs);
-        let judges = opens.map(Judge::new);
-        let mut world = World { shared: Rc::new(shared), hub, alone, judges, now: Instant::ZERO, ticked: false, faults: 0 };
+        let mut world = World {
+            hub,
+            alone,
+            beats: vec![Beats::default(); policies.len()],
+            judges: opens.map(Judge::new),
+            under: [0; 2],
+            first: 0,
+            now: Instant::ZERO,
+            since: Instant::ZERO,
+            ticked: false,
+            faults: 0,
+            changes: 0,
+            shared: Rc::new(Shared { domain: domain.clone(), policies, ids }),
+        };
         for (c, at) in opens.into_iter().enumerate() {
             world.now = at;
             world.feed(c, Input::Opened).expect("an opening breaks no law");
@@ -131,6 +110,7 @@ impl World {
             events.push(Event::Tick);
         }
         open.for_each(|(c, judge)| Self::before_tick(c, judge, may_fail, &mut events));
+        self.may_change(&mut events);
         events
     }
 
@@ -210,6 +190,8 @@ impl World {
                 self.faults += 1;
                 self.ends(c.into(), Input::Lost)
             }
+            Event::IsAssigned(c, to) => self.assign(c.into(), to),
+            Event::IsReplaced(by) => self.replace(by),
             Event::Tick => self.tick(),
             Event::Pass => self.pass(1, false),
             Event::Sleeps(secs) => {
@@ -219,12 +201,12 @@ impl World {
         }
     }
 
-    fn mutation(&self) -> Mutation {
+    pub(super) fn mutation(&self) -> Mutation {
         self.shared.domain.mutation
     }
 
     fn arrives(&mut self, c: usize, index: usize, again: Again) -> Law {
-        let terms = self.shared.terms;
+        let terms = self.terms(c);
         let answer = self.judges[c].arrived(&terms, self.now, index, again);
         self.feed(c, Input::Bytes(10))?;
         if self.mutation() == Mutation::Crosstalk {
@@ -235,7 +217,7 @@ impl World {
 
     /// All that is unwritten is written, if the transport takes it.
     fn write(&mut self, c: usize) -> Law {
-        let terms = self.shared.terms;
+        let terms = self.terms(c);
         while !self.judges[c].blocked && !self.judges[c].unwritten.is_empty() {
             let message = self.judges[c].written(&terms, self.now, self.shared.domain.delay_max);
             self.feed(c, Input::Wrote(10))?;
@@ -280,17 +262,17 @@ impl World {
         self.ticked = true;
         self.judges.iter_mut().for_each(|judge| judge.owed(self.now));
         self.advance()?;
-        let terms = self.shared.terms;
-        self.judges.iter().try_for_each(|judge| judge.dead_are_closed(&terms, self.now))
+        self.since = self.now;
+        (0..2).try_for_each(|c| self.judges[c].dead_are_closed(&self.terms(c), self.now))
     }
 
-    fn present(&self) -> Now {
+    pub(super) fn present(&self) -> Now {
         Now::new(self.now, self.now.as_nanos() / 1_000_000)
     }
 
     /// The hub does all that is due; each connection alone does the same, equally late.
     fn advance(&mut self) -> Law {
-        let (now, policy) = (self.present(), &self.shared.policy);
+        let now = self.present();
         let promised = self.hub.next_due();
         let mut done = vec![];
         let mut next = Next::Again;
@@ -306,27 +288,41 @@ impl World {
             Next::Idle => true,
         };
         law(!early || done.is_empty(), || format!("law 4: before {promised:?}: {done:?}"))?;
-        let earliest = self.alone.iter().map(|(alone, _)| alone.deadline(policy)).min().expect("two");
-        let lateness = now.at.since(earliest);
-        for c in 0..2 {
-            let mut actions = vec![];
-            let (alone, beats) = &mut self.alone[c];
-            if alone.deadline(policy) <= now.at {
-                let after = alone.tick(policy, beats, now, lateness, &mut |action| actions.push(action));
+        self.one_token_a_beat(&done)?;
+        let deadlines = [0, 1].map(|c| self.alone[c].deadline(self.policy(c)));
+        let lateness = now.at.since(deadlines[0].min(deadlines[1]));
+        for (c, deadline) in deadlines.into_iter().enumerate() {
+            let (shared, mut actions) = (Rc::clone(&self.shared), vec![]);
+            if deadline <= now.at {
+                let policy = &shared.policies[self.real(c)].policy;
+                let beats = &mut self.beats[usize::from(self.under[c])];
+                let after = self.alone[c].tick(policy, beats, now, lateness, &mut |action| actions.push(action));
                 law(after > now.at, || format!("law 3: deadline {after:?}, now {:?}", now.at))?;
             }
-            let id = self.shared.ids[c];
-            let together: Vec<Action> = done.iter().filter(|(of, _)| *of == id).map(|(_, action)| *action).collect();
+            let together = self.of(c, &done);
             law(together == actions, || format!("law 8: alone {actions:?}, together {together:?}"))?;
         }
         (0..2).try_for_each(|c| self.acted(c, &done))
     }
 
+    /// What was done with this connection.
+    pub(super) fn of(&self, c: usize, done: &[(ConnId, Action)]) -> Vec<Action> {
+        done.iter().filter(|(of, _)| *of == self.shared.ids[c]).map(|(_, action)| *action).collect()
+    }
+
+    /// Under one policy all that beat `together` have the same token; one that came from another policy may have had it already.
+    fn one_token_a_beat(&self, done: &[(ConnId, Action)]) -> Law {
+        let is_together = self.terms(0).beats.is_some_and(|beats| beats.cadence == Cadence::Together);
+        if !is_together || self.changes > 0 {
+            return Ok(());
+        }
+        let tokens: Vec<Token> = done.iter().filter_map(|(_, a)| if let Action::Heartbeat(t) = a { Some(*t) } else { None }).collect();
+        law(tokens.windows(2).all(|pair| pair[0] == pair[1]), || format!("rule §9: in one beat {tokens:?}"))
+    }
+
     fn acted(&mut self, c: usize, done: &[(ConnId, Action)]) -> Law {
-        let id = self.shared.ids[c];
-        let actions: Vec<Action> = done.iter().filter(|(of, _)| *of == id).map(|(_, action)| *action).collect();
-        let terms = self.shared.terms;
-        self.judges[c].acted(&terms, self.now, &actions)?;
+        let actions = self.of(c, done);
+        self.judges[c].acted(&self.terms(c), self.moment(), &actions)?;
         if self.mutation() == Mutation::FlushedWhenQueued {
             for flushed in self.judges[c].unwritten.clone() {
                 self.feed(c, flushed.input)?;
@@ -339,29 +335,55 @@ impl World {
         self.within_limits(c)
     }
 
-    fn within_limits(&self, c: usize) -> Law {
-        let Some(connection) = self.hub.connection(self.shared.ids[c]) else {
-            return Ok(());
-        };
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, since: self.since }
+    }
+
+    pub(super) fn within_limits(&self, c: usize) -> Law {
+        let open = self.hub.connection(self.shared.ids[c]).filter(|connection| connection.phase() == Phase::Open);
+        let Some(connection) = open else { return Ok(()) };
         let unanswered = connection.status(Plane::Application).unanswered;
-        law(u64::from(unanswered) <= self.shared.terms.misses, || format!("law 7: {unanswered} unanswered"))
+        let limit = self.terms(c).beats.map_or(0, |beats| beats.misses);
+        law(u64::from(unanswered) <= limit, || format!("law 7: {unanswered} unanswered"))
     }
 
     /// An input, to the connection in the hub and to the one alone.
     fn feed(&mut self, c: usize, input: Input) -> Law {
         let (now, id) = (self.present(), self.shared.ids[c]);
-        let (mut done, mut actions) = (vec![], vec![]);
+        let mut done = vec![];
         let phase = self.hub.input(now, id, input, &mut |id, action| done.push((id, action)));
-        let (alone, beats) = &mut self.alone[c];
-        let _ = alone.step_shared(&self.shared.policy, beats, now, input, &mut |action| actions.push(action));
-        let same = done.iter().all(|(of, _)| *of == id) && done.iter().map(|(_, action)| action).eq(&actions);
+        self.step_alone(c, input, &done, phase)
+    }
+
+    /// The connection without a hub takes an input too, and does what the hub has done.
+    pub(super) fn step_alone(&mut self, c: usize, input: Input, done: &[(ConnId, Action)], phase: Phase) -> Law {
+        let (now, shared, mut actions) = (self.present(), Rc::clone(&self.shared), vec![]);
+        let policy = &shared.policies[self.real(c)].policy;
+        let (alone, beats) = (&mut self.alone[c], &mut self.beats[usize::from(self.under[c])]);
+        let _ = alone.step_shared(policy, beats, now, input, &mut |action| actions.push(action));
+        let same = done.iter().all(|(of, _)| *of == shared.ids[c]) && done.iter().map(|(_, action)| action).eq(&actions);
         law(same && phase == alone.phase(), || format!("law 8: {input:?}: alone {actions:?}, together {done:?}"))?;
-        let terms = self.shared.terms;
-        self.judges[c].acted(&terms, self.now, &actions)?;
+        self.judges[c].acted(&self.terms(c), self.moment(), &actions)?;
         self.within_limits(c)
     }
 }
 
-fn law(holds: bool, text: impl FnOnce() -> String) -> Law {
+/// The policy that a mutation gives the hub in place of the one that is promised.
+fn broken(mut policy: Policy, mutation: Mutation) -> Policy {
+    if let Some(t) = &mut policy.transport {
+        match mutation {
+            Mutation::TimeoutHalved => t.timeout = t.timeout.part(2),
+            Mutation::TimeoutDoubled => t.timeout = t.timeout.times(2),
+            _ => {}
+        }
+    }
+    let ask = policy.application.as_mut().and_then(|app| app.ask.as_mut());
+    if let (Some(ask), Mutation::BeatsApart) = (ask, mutation) {
+        ask.cadence = Cadence::Spread;
+    }
+    policy
+}
+
+pub(super) fn law(holds: bool, text: impl FnOnce() -> String) -> Law {
     if holds { Ok(()) } else { Err(text()) }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use wsbeat_core::policy::{Application, Ask, Death, Evidence, Plan, Policy, PolicyConfig, Start, TokenKind};
+use wsbeat_core::event::Plane;
+use wsbeat_core::policy::{Application, Ask, Cadence, Death, Evidence, Plan, Policy, PolicyConfig, Profile, Start, TokenKind, Transport};
 use wsbeat_core::time::Span;
 use wsbeat_tests::exhaustive::{Domain, Mutation, search};
 
@@ -33,6 +34,8 @@ fn policy(evidence: Evidence, timeout_s: u64) -> Policy {
 fn domain(evidence: Evidence, delay_max_s: u64, faults_max: u8) -> Domain {
     Domain {
         policy: policy(evidence, TIMEOUT_S),
+        others: vec![],
+        changes_max: 0,
         ends_s: 13,
         delay_max: Span::from_secs(delay_max_s),
         faults_max,
@@ -40,9 +43,56 @@ fn domain(evidence: Evidence, delay_max_s: u64, faults_max: u8) -> Domain {
     }
 }
 
+/// As [`domain`], with all heartbeats at 3, 6, 9 and 12 s, those of both connections together.
+fn together(faults_max: u8) -> Domain {
+    let domain = domain(Evidence::PongOnly, 1, faults_max);
+    Domain { policy: change(&domain.policy, |_, ask| ask.cadence = Cadence::Together), ..domain }
+}
+
+/// The policy, after `change` has been at its planes.
+fn change(policy: &Policy, change: impl FnOnce(&mut Transport, &mut Ask)) -> Policy {
+    let mut changed = policy.clone();
+    let ask = changed.application.as_mut().and_then(|app| app.ask.as_mut());
+    if let (Some(t), Some(ask)) = (&mut changed.transport, ask) {
+        change(t, ask);
+    }
+    changed
+}
+
+/// One change in the middle, to shorter times or to longer ones, under one connection or both.
+fn times_change(cadence: Cadence, faults_max: u8) -> Domain {
+    let domain = domain(Evidence::PongOnly, 1, faults_max);
+    let policy = change(&domain.policy, |_, ask| ask.cadence = cadence);
+    let times = |interval_s, timeout_s, period_s| {
+        change(&policy, |t, ask| {
+            (t.interval, t.timeout, ask.period) = (Span::from_secs(interval_s), Span::from_secs(timeout_s), Span::from_secs(period_s));
+        })
+    };
+    Domain { others: vec![times(3, 2, 2), times(6, 7, 4)], changes_max: 1, policy, ..domain }
+}
+
+/// Changes in the middle: to no pings, to no heartbeats, to pings by the rules of Tornado, and with two of them back again.
+fn planes_change(changes_max: u8, faults_max: u8) -> Domain {
+    let domain = domain(Evidence::PongOnly, 1, faults_max);
+    let without = |plane: Plane| {
+        let mut policy = domain.policy.clone();
+        match plane {
+            Plane::Transport => policy.transport = None,
+            Plane::Application => policy.application = None,
+        }
+        policy
+    };
+    let tornado = change(&domain.policy, |t, _| (t.profile, t.timeout) = (Profile::Tornado65, Span::from_secs(3)));
+    Domain { others: vec![without(Plane::Transport), without(Plane::Application), tornado], changes_max, ..domain }
+}
+
 fn all_laws_hold(evidence: Evidence, delay_max_s: u64, faults_max: u8) {
-    let found = search(&domain(evidence, delay_max_s, faults_max));
-    println!("{evidence:?}, {delay_max_s} s, {faults_max} faults: {} states, {} steps", found.states, found.steps);
+    all_laws_hold_in(&format!("{evidence:?}, {delay_max_s} s, {faults_max} faults"), &domain(evidence, delay_max_s, faults_max));
+}
+
+fn all_laws_hold_in(name: &str, domain: &Domain) {
+    let found = search(domain);
+    println!("{name}: {} states, {} steps", found.states, found.steps);
     assert!(found.violation.is_none(), "{:#?}", found.violation);
     assert!(found.states >= STATES_MIN, "{}", found.states);
 }
@@ -60,6 +110,31 @@ fn all_laws_hold_under_any_two_faults_where_pongs_alone_are_life() {
 #[test]
 fn all_laws_hold_in_any_order_of_answers_under_any_fault() {
     all_laws_hold(Evidence::PongOnly, 2, 1);
+}
+
+#[test]
+fn all_laws_hold_under_any_fault_where_all_beat_together() {
+    all_laws_hold_in("together", &together(2));
+}
+
+#[test]
+fn all_laws_hold_when_times_change_in_the_middle() {
+    all_laws_hold_in("shorter and longer times", &times_change(Cadence::Spread, 1));
+}
+
+#[test]
+fn all_laws_hold_when_times_change_in_the_middle_where_all_beat_together() {
+    all_laws_hold_in("shorter and longer times, together", &times_change(Cadence::Together, 1));
+}
+
+#[test]
+fn all_laws_hold_when_planes_and_profiles_change_under_any_fault() {
+    all_laws_hold_in("planes and profiles, 1 fault", &planes_change(1, 1));
+}
+
+#[test]
+fn all_laws_hold_when_planes_and_profiles_change_and_change_back() {
+    all_laws_hold_in("planes and profiles, and back", &planes_change(2, 0));
 }
 
 /// The search with this rule broken finds this law broken.
@@ -104,4 +179,24 @@ fn a_timeout_longer_than_promised_breaks_law_13() {
 #[test]
 fn bytes_that_count_for_another_connection_break_law_8() {
     breaks(Mutation::Crosstalk, "law 8");
+}
+
+#[test]
+fn beats_on_a_grid_of_each_connections_own_break_the_beat_of_all() {
+    breaks_in(Domain { mutation: Mutation::BeatsApart, ..together(1) }, "rule §9");
+}
+
+#[test]
+fn a_shorter_or_longer_time_that_the_hub_is_not_told_of_breaks_law_13() {
+    breaks_in(Domain { mutation: Mutation::ChangeForgotten, ..times_change(Cadence::Spread, 1) }, "law 13");
+}
+
+#[test]
+fn a_plane_that_the_hub_is_not_told_to_turn_off_breaks_rule_9() {
+    breaks_in(Domain { mutation: Mutation::ChangeForgotten, ..planes_change(1, 0) }, "rule R9");
+}
+
+#[test]
+fn a_change_for_one_connection_that_reaches_the_other_breaks_law_8() {
+    breaks_in(Domain { mutation: Mutation::ChangeForBoth, ..times_change(Cadence::Together, 0) }, "law 8");
 }

@@ -46,9 +46,9 @@ pub(super) struct FreezeWish {
 /// The arguments, read and checked.
 pub(super) struct Wishes {
     pub(super) header: Header,
-    pub(super) scenario: Scenario,
+    scenario: Scenario,
     /// The faults that were named.
-    pub(super) faults: Faults,
+    faults: Faults,
 }
 
 impl Wishes {
@@ -79,6 +79,12 @@ impl Wishes {
             scenario = scenario.freeze(freeze.client, freeze.at, freeze.length);
         }
         Ok(Wishes { header, scenario, faults })
+    }
+
+    /// What is run of this seed: of several seeds each has a storm of its own, unless faults were named.
+    pub(super) fn seed(&self, args: &SimulateArgs, seed: u64) -> Scenario {
+        let scenario = self.scenario.clone().seed(seed);
+        if args.seeds.is_some() && self.faults.is_none() { scenario.faults(Faults::swarm(seed)) } else { scenario }
     }
 
     /// The command that runs this seed alone.
@@ -198,5 +204,35 @@ mod tests {
         assert!(fault("ded=1%").unwrap_err().contains("reconnect-storm"));
         assert_eq!(freeze("2@6s:inf"), Ok(FreezeWish { client: 2, at: Duration::from_secs(6), length: None }));
         assert!(freeze("0@6s:inf").is_err() && freeze("2@6:inf").is_err() && freeze("2").is_err());
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    /// What `wsbeat simulate` has read from these words.
+    fn read(words: &str) -> (SimulateArgs, Wishes) {
+        let line: Line = clap::Parser::parse_from(words.split_whitespace());
+        let wishes = Wishes::read(&line.args).unwrap();
+        (line.args, wishes)
+    }
+
+    #[test]
+    fn the_command_that_is_printed_runs_the_same_seed_again() {
+        for words in [
+            "simulate --connections 5 --for 10m --seeds 9",
+            "simulate --profile tornado-6.5 --connections 3 --for 10m --seeds 9 --set ping_interval=5s --latency 30ms±10ms",
+            "simulate --dialect okx --role client --connections 3 --for 10m --loss 5% --fault dead=0.1% --fault reset=1% --bytes",
+            "simulate --connections 3 --for 1m --freeze 2@6s:inf --freeze 1@2s:3s",
+        ] {
+            let (args, wishes) = read(words);
+            let (again, wishes_again) = read(wishes.command(&args, 7).strip_prefix("wsbeat ").unwrap());
+            let run = |scenario: Scenario| scenario.run(args.length);
+            let (first, second) = (run(wishes.seed(&args, 7)), run(wishes_again.seed(&again, again.seed)));
+            assert_eq!((again.length, &second.digest, second.events()), (args.length, &first.digest, first.events()), "{words}");
+            assert!(first.events() > 10, "{words}: {first}");
+        }
     }
 }

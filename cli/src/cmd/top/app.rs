@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use wsbeat_tokio::admin::api::{ConnectionsPage, Summary, VerdictEvent};
+use wsbeat_tokio::admin::api::{ConnectionsPage, Sort, Summary, VerdictEvent};
 
-use super::Sort;
 use super::client::Query;
 use super::feed::News;
 use super::history::History;
@@ -156,7 +155,8 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Order;
+    use wsbeat_tokio::admin::api::Order;
+
     use super::*;
 
     fn app() -> App {

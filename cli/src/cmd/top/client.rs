@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use ureq::{Agent, Body, http::Response};
-use wsbeat_tokio::admin::api::{ConnectionsPage, Refused, Summary, VerdictEvent};
+use wsbeat_tokio::admin::api::{ConnectionsPage, Order, Refused, Sort, Summary, VerdictEvent};
 
-use super::{Order, Sort};
 use crate::exit::{Exit, Failure};
 
 /// How long an answer may take.

@@ -5,10 +5,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Sparkline, Table};
-use wsbeat_tokio::admin::api::{ConnectionRow, Distribution, Summary, VerdictEvent};
+use wsbeat_tokio::admin::api::{ConnectionRow, Distribution, Order, Sort, Summary, VerdictEvent};
 
 use super::app::App;
-use super::{Order, Sort};
 use crate::escape::one_line;
 use crate::human::{age, bytes, grouped, millis, percent};
 
