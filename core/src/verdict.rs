@@ -188,5 +188,9 @@ mod tests {
         (v.plane, v.unanswered, v.written) = (Plane::Application, 2, Some(Instant::from_millis(4_999)));
         let line = alloc::string::ToString::to_string(&v);
         assert_eq!(line, "peer-silent: 2 unanswered, last answer never, oldest heartbeat written 10.001 s ago, no bytes for 15.0 s");
+        (v.plane, v.last_answer, v.written, v.last_byte) =
+            (Plane::Transport, Some(Instant::from_millis(1)), Some(Instant::ZERO), Instant::from_millis(14_940));
+        let line = alloc::string::ToString::to_string(&v);
+        assert_eq!(line, "peer-silent: 2 unanswered, last answer 14.999 s ago, oldest ping written 15.000 s ago, no bytes for 0.0 s");
     }
 }

@@ -183,3 +183,9 @@ proptest! {
         prop_assert_eq!(inflater.gzip(&stored(HEARTBEAT), 1 << 16).unwrap(), HEARTBEAT);
     }
 }
+
+#[test]
+fn what_does_not_inflate_says_why() {
+    assert_eq!(InflateError::Malformed.to_string(), "not one whole compressed message");
+    assert_eq!(InflateError::TooBig.to_string(), "inflates past its limit");
+}

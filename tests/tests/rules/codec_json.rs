@@ -209,3 +209,23 @@ proptest! {
         let _ = is_object(&text);
     }
 }
+
+#[test]
+fn a_lone_surrogate_is_one_character_and_what_follows_it_stays() {
+    for (written, says) in [
+        (r#""\ud83d\ude00""#, "\u{1f600}"),
+        (r#""\ud83dx""#, "\u{fffd}x"),
+        (r#""\ud83d\n""#, "\u{fffd}\n"),
+        (r#""\ud83d\u0041""#, "\u{fffd}A"),
+        (r#""\ud83d\ud83d""#, "\u{fffd}\u{fffd}"),
+        (r#""\ude00""#, "\u{fffd}"),
+        (r#""\udbff\udfff""#, "\u{10ffff}"),
+        (r#""\ud800\udc00""#, "\u{10000}"),
+        (r#""\b\f\n\r\t\"\\\/""#, "\u{8}\u{c}\n\r\t\"\\/"),
+    ] {
+        let text = format!("{{\"a\":{written}}}");
+        let says_it = |what: &str| Members::default().parse(&text).unwrap().get(&pointer("/a")).unwrap().says(what);
+        assert!(says_it(says), "{written} is {says:?}");
+        assert!(!says_it(&format!("{says}x")) && !says_it(""), "{written}");
+    }
+}

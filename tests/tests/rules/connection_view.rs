@@ -173,3 +173,12 @@ fn a_number_that_is_given_counts_on_in_turn_and_a_step_of_zero_is_one() {
     assert_eq!(next(Hub::new(1, 2).numbered(1, 3)), ([40, 43], true));
     assert_eq!(next(Hub::new(1, 2).numbered(0, 0)), ([40, 41], true));
 }
+
+#[test]
+fn a_plane_that_only_listens_shows_that_it_sends_nothing() {
+    let listens = Application { ask: None, ..asks(TokenKind::Counter) };
+    let d = Drive::open(strict().check(Plan { application: Some(listens), ..Plan::default() }).unwrap());
+    let plane = view(&d).application.unwrap();
+    assert_eq!((plane.unanswered, plane.sent, plane.next_due, plane.last_answer, plane.srtt), (0, None, None, None, None));
+    assert_eq!(recent(plane), []);
+}

@@ -2,21 +2,25 @@
 
 mod codec_gzip;
 mod codec_json;
+mod connection_alone;
 mod connection_view;
 mod dialect_any_bytes;
 mod dialect_files;
 mod dialect_forms;
 mod dialect_plan;
 mod dialect_presets;
+mod dialect_refusals;
 mod dialect_rows;
 mod dialect_talk;
 mod exhaustive;
 mod house;
 mod hub_model;
+mod hub_policies;
 mod laws;
 mod laws_liveness;
 mod model_differential;
 mod model_findings;
+mod policy_wishes;
 mod sim_laws;
 mod state_picture;
 mod trace_alone;

@@ -1,5 +1,6 @@
 //! What a trace says of time, of the wall clock, of chance and of settings.
 
+use wsbeat_core::trace::{Trace, TraceLimits};
 use wsbeat_tests::trace::replayed;
 
 const STRICT: &str = r#"{"v":1,"trace":"wsbeat","seed":7,"ticks":"auto","profile":"strict","first_ping":"15s"}"#;
@@ -141,4 +142,10 @@ fn a_client_takes_what_the_server_negotiates_and_keeps_its_own_where_nothing_is_
     let negotiated = log(header, &[open, &welcome(r#",\"pingInterval\":4000,\"pingTimeout\":1000"#)]);
     assert_eq!(negotiated, "deliver 1, heartbeat 5, close 6, abort 11");
     assert_eq!(log(header, &[open, &welcome("")]), "deliver 1, heartbeat 19, close 29, abort 34");
+}
+
+#[test]
+fn a_trace_says_how_many_lines_of_it_say_what_happened() {
+    let lines = [STRICT, r#"{"t":0,"in":"open"}"#, r#"{"t":15000000000,"out":"ping"}"#, r#"{"t":16000000000,"in":"lost"}"#].join("\n");
+    assert_eq!(Trace::read(lines.as_bytes(), TraceLimits::default()).unwrap().inputs(), 2);
 }

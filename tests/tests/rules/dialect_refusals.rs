@@ -1,0 +1,130 @@
+//! Fields that do not go together are refused by name, and what a dialect says of itself is what its file says.
+
+use wsbeat_core::dialect::{Codec, Decoder, Dialect, Heard, Initiator, Layer, Message, Role};
+use wsbeat_core::event::Token;
+
+const CONTROL: &str = r#"[[dialect]]
+id = "control"
+source = "the manual"
+status = "verified"
+initiator = "server"
+layer = "control"
+interval = "20s"
+death = "timeout(20s)"
+"#;
+
+const MESSAGES: &str = r#"[[dialect]]
+id = "messages"
+source = "the manual"
+status = "verified"
+initiator = "server"
+layer = "text"
+ping = '{"ping":$t}'
+pong = '{"pong":$t}'
+token = "counter-id"
+interval = "20s"
+death = "timeout(20s)"
+"#;
+
+/// `base` with these lines instead of those of the same fields, or behind them.
+fn with(base: &str, lines: &str) -> String {
+    let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_string();
+    let given: Vec<String> = lines.lines().map(key).collect();
+    let kept: Vec<&str> = base.lines().filter(|line| !given.contains(&key(line))).collect();
+    format!("{}\n{lines}\n", kept.join("\n"))
+}
+
+fn refused(base: &str, lines: &str) -> String {
+    Dialect::load(&with(base, lines)).expect_err(lines).to_string()
+}
+
+fn loaded(base: &str, lines: &str) -> Dialect {
+    Dialect::load(&with(base, lines)).unwrap_or_else(|e| panic!("{lines}: {e}")).remove(0)
+}
+
+#[test]
+fn what_control_frames_cannot_do_is_told() {
+    for (lines, field) in [
+        ("initiator = \"client\"", "initiator = client"),
+        ("ping = 'x'", "ping = given"),
+        ("pong = 'x'", "pong = given"),
+        ("unsolicited = \"error\"", "unsolicited = error"),
+        ("client_asks = true", "client_asks = true"),
+        ("codec = \"gzip\"", "codec = gzip"),
+    ] {
+        let told = refused(CONTROL, lines);
+        assert!(told.contains(&format!("dialect control: {field}: ")), "{told}");
+    }
+    loaded(CONTROL, "unsolicited = \"counts\"");
+}
+
+#[test]
+fn what_messages_cannot_do_is_told() {
+    let when = |n: usize| vec![r#"{ when = "x", send = "y" }"#; n].join(", ");
+    let too_many = format!("replies = [{}]", when(33));
+    for (lines, field) in [
+        ("duplex = true", "duplex = true"),
+        ("initiator = \"client\"\nclient_asks = true", "client_asks = true"),
+        ("initiator = \"one-way\"", "pong = given"),
+        ("codec = \"deflate\"", "codec = deflate"),
+        ("token = \"counter-id\"\nmatch = \"newest\"\npong = '{\"ok\":1}'", "match = newest"),
+        ("ping = 'ping'\npong = 'pong'\ntoken = \"none\"\nmatch = \"exact\"", "match = exact"),
+        ("negotiated = { message = 'x', request = ['y'], interval = '/every' }", "negotiated.request = given"),
+        ("negotiated = { message = 'x', header = '' }", "negotiated.header = "),
+        ("negotiated = { message = 'x', header = 'h', timeout = '/t' }", "negotiated.header = h"),
+        ("negotiated = { interval = '/every' }", "negotiated.message = absent"),
+        (&too_many, "replies = 33"),
+        ("id = \"auto\"", "id = auto"),
+        (&format!("source = \"{}\"", "s".repeat(513)), "source = s"),
+        (&format!("id = \"{}\"", "i".repeat(65)), "id = i"),
+        ("subprotocol = \"\"", "subprotocol"),
+        (&format!("subprotocol = \"{}\"", "p".repeat(65)), "subprotocol = p"),
+    ] {
+        let told = refused(MESSAGES, lines);
+        assert!(told.contains(field), "{lines}: {told}");
+    }
+    loaded(MESSAGES, &format!("replies = [{}]", when(32)));
+    loaded(MESSAGES, &format!("source = \"{}\"", "s".repeat(512)));
+    loaded(MESSAGES, &format!("subprotocol = \"{}\"", "p".repeat(64)));
+    loaded(MESSAGES, "match = \"newest\"");
+}
+
+#[test]
+fn a_pointer_has_a_limit_and_its_parts_a_form() {
+    let long = |segments: usize| {
+        format!("recognise = {{ ping = [{{ \"{}\" = \"$t\" }}], pong = [{{ \"/pong\" = \"$t\" }}] }}", "/a".repeat(segments))
+    };
+    loaded(MESSAGES, &long(8));
+    assert!(refused(MESSAGES, &long(9)).contains("a pointer has at most 8 segments"), "{}", refused(MESSAGES, &long(9)));
+}
+
+#[test]
+fn a_dialect_tells_what_its_file_says() {
+    for (lines, death) in
+        [("death = \"none\"", "none"), ("death = \"idle(30s)\"", "idle(30s)"), ("death = \"misses(2, after)\"", "misses(2, after)")]
+    {
+        assert_eq!(loaded(MESSAGES, lines).death(), death);
+    }
+    assert!(!loaded(MESSAGES, "").client_waits());
+    assert!(loaded(MESSAGES, "first = { after = { \"/type\" = \"welcome\" } }").client_waits());
+    let initiators = [Initiator::Server, Initiator::Client, Initiator::Both, Initiator::OneWay].map(Initiator::name);
+    assert_eq!(initiators, ["server", "client", "both", "one-way"]);
+    assert_eq!([Layer::Control, Layer::Text, Layer::Binary].map(Layer::name), ["control", "text", "binary"]);
+    assert_eq!([Codec::Identity, Codec::Gzip, Codec::Deflate].map(Codec::name), ["identity", "gzip", "deflate"]);
+}
+
+#[test]
+fn a_heartbeat_is_known_by_all_that_its_template_says() {
+    let own = loaded(MESSAGES, "ping = '{\"a\":[\"x\",$t,true,7],\"b\":null}'");
+    let hears = |text: &str| {
+        let mut decoder = Decoder::default();
+        matches!(own.decode(Role::Client, Message::Text(text), 0, &mut decoder), Heard::Heartbeat { token: Token(5), .. })
+    };
+    assert!(hears(r#"{"a":["x",5,true,7],"b":null}"#));
+    assert!(hears(r#"{"a":["x",5,true,7]}"#), "null says nothing");
+    for other in
+        [r#"{"a":["y",5,true,7]}"#, r#"{"a":["x",5,false,7]}"#, r#"{"a":["x",5,true,8]}"#, r#"{"a":["x",5,true]}"#, r#"{"a":{"1":5}}"#]
+    {
+        assert!(!hears(other), "{other}");
+    }
+}
