@@ -80,7 +80,7 @@ impl Scenario {
         }
     }
 
-    /// How many clients there are. Ten million take about 6 GiB.
+    /// How many clients there are. Ten million take about 4.2 GiB.
     #[must_use]
     pub fn connections(self, connections: u32) -> Self {
         Scenario { connections, ..self }

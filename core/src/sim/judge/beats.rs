@@ -15,6 +15,7 @@ enum Unwritten {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BeatWatch {
     tokens: [u64; 4],
+    sent: [Instant; 4],
     flushed: [Instant; 4],
     /// When the oldest unanswered heartbeat was written.
     oldest: Instant,
@@ -26,7 +27,8 @@ pub(super) struct BeatWatch {
     stuck_since: Instant,
     /// What writers and hosts cost since `base`.
     delay: Span,
-    /// The part of it that came after the newest heartbeat that counts: by one that was sent after a stall.
+    /// The part of it that came after the newest heartbeat that counts: by one that was sent after a stall, or by a point of
+    /// the grid at which none was sent.
     delay_behind: Span,
     last_token: u64,
     known: u8,
@@ -38,6 +40,7 @@ impl BeatWatch {
     pub(super) const fn opened(now: Instant) -> Self {
         BeatWatch {
             tokens: [0; 4],
+            sent: [Instant::NEVER; 4],
             flushed: [Instant::NEVER; 4],
             oldest: Instant::NEVER,
             base: now,
@@ -64,8 +67,9 @@ impl BeatWatch {
         let last_words = matches!(ask.death, Death::MissesAfter(misses) if self.unanswered >= misses);
         if !rebased && !last_words {
             self.tokens.rotate_right(1);
+            self.sent.rotate_right(1);
             self.flushed.rotate_right(1);
-            (self.tokens[0], self.flushed[0]) = (token.0, now);
+            (self.tokens[0], self.sent[0], self.flushed[0]) = (token.0, now, now);
             self.known = (self.known + 1).min(4);
             self.unanswered = self.unanswered.saturating_add(1);
         }
@@ -129,15 +133,18 @@ impl BeatWatch {
         let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0).and_then(|p| u8::try_from(p).ok());
         let window = ask.matching.window().min(self.unanswered);
         match place {
-            Some(place) if ask.matching != Matching::Any && place < window => self.matched(place, now),
+            Some(place) if ask.matching != Matching::Any && place < window => self.matched(ask, place, now),
             _ if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(now),
             _ => {}
         }
     }
 
-    fn matched(&mut self, place: u8, now: Instant) {
+    fn matched(&mut self, ask: &Ask, place: u8, now: Instant) {
         let overtook = place == 0 && self.unwritten == Unwritten::Counted;
-        self.base = if overtook { now } else { self.flushed[usize::from(place)] };
+        if self.withheld(ask, now) {
+            (self.delay, self.delay_behind) = (self.delay.plus(ask.period), self.delay_behind.plus(ask.period));
+        }
+        self.base = if overtook { now } else { self.counts_from(ask, usize::from(place)) };
         // What later heartbeats lost is theirs still: a delay is not forgotten with an answer to an older one.
         if place == 0 {
             self.delay = self.delay_behind;
@@ -151,6 +158,23 @@ impl BeatWatch {
         }
     }
 
+    /// As many as may be stood unanswered at a point of the grid: none was sent there. Where nothing excuses the peer (a host that
+    /// slept, R5; input that lay unread, R11) it had to be given up there, which is asked for in its own place.
+    fn withheld(&self, ask: &Ask, now: Instant) -> bool {
+        let is_full = matches!(ask.death, Death::MissesBefore(misses) if self.unanswered >= misses);
+        is_full && now.since(self.sent[0]) >= ask.period.minus(ask.period.part(10))
+    }
+
+    /// From its sending, and the time that it stayed unwritten in whole periods: as long as it stood there no other was sent.
+    fn counts_from(&self, ask: &Ask, place: usize) -> Instant {
+        let (sent, flushed) = (self.sent[place], self.flushed[place]);
+        let unwritten = flushed.since(sent);
+        if unwritten <= ask.period.part(10) {
+            return flushed;
+        }
+        sent.after(ask.period.times(unwritten.as_nanos().div_ceil(ask.period.as_nanos().max(1))))
+    }
+
     fn any(&mut self, now: Instant) {
         let waiting = u8::from(self.unwritten == Unwritten::Counted);
         if self.unanswered > waiting {
@@ -162,6 +186,7 @@ impl BeatWatch {
     /// The host slept: what is unanswered starts anew (R5).
     pub(super) fn rebase(&mut self, now: Instant) {
         let unanswered = usize::from(self.unanswered).min(4);
+        self.sent[..unanswered].fill(now);
         self.flushed[..unanswered].fill(now);
         (self.oldest, self.stuck_since, self.base) = (now, now, now);
     }
@@ -198,7 +223,7 @@ impl BeatWatch {
                 let wobble = ask.period.as_nanos() / 1_000_000 * u64::from(ask.jitter_ppm) * 2;
                 let tenth = ask.period.part(10);
                 let lost = if self.delay.plus(Span::from_nanos(wobble)) > tenth {
-                    self.delay.as_nanos() / ask.period.as_nanos().max(1) + 1
+                    self.delay.as_nanos().div_ceil(ask.period.as_nanos().max(1))
                 } else {
                     0
                 };
