@@ -127,6 +127,11 @@ impl Template {
         self.pieces.iter().any(|p| matches!(p, Piece::Token { .. }))
     }
 
+    /// Whether a token has more than one place in it.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.pieces.iter().filter(|p| matches!(p, Piece::Token { .. })).count() > 1
+    }
+
     /// Whether anything but a token has a place in it.
     pub(super) fn has_others(&self) -> bool {
         self.pieces.iter().any(|p| matches!(p, Piece::Now | Piece::Capture(_)))

@@ -353,7 +353,7 @@ impl Judge {
     }
 
     fn wrong_abort(&self, watched: &Watched, verdict: &Verdict) -> Option<&'static str> {
-        rules::wrong_abort(&self.policy, watched, verdict, &self.step, self.now, self.late)
+        rules::wrong_abort(&self.policy, watched, verdict, &self.step, self.now)
     }
 
     /// Whether the last tick that left nothing due came after its end.

@@ -43,6 +43,12 @@ fn loaded(base: &str, lines: &str) -> Dialect {
 }
 
 #[test]
+fn a_token_in_two_places_is_told_as_only_one_could_be_recognised() {
+    let told = refused(MESSAGES, "ping = '{\"a\":$t,\"b\":$t}'");
+    assert!(told.ends_with("a JSON object with $t in one place, or recognise for it"), "{told}");
+}
+
+#[test]
 fn what_control_frames_cannot_do_is_told() {
     for (lines, field) in [
         ("initiator = \"client\"", "initiator = client"),

@@ -193,18 +193,13 @@ fn wrong_application_silence(
 }
 
 /// What is wrong with an abort, if anything.
-pub(super) fn wrong_abort(
-    policy: &Policy,
-    watched: &Watched,
-    verdict: &Verdict,
-    step: &Step,
-    now: Instant,
-    late: Span,
-) -> Option<&'static str> {
+pub(super) fn wrong_abort(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
     let limits = &policy.limits;
     let caused = match (watched.phase, verdict.kind) {
+        // A wake-up may have been promised early: the hub was late by no less than this.
         (Phase::Handshake, VerdictKind::Handshake) => {
-            now >= watched.since.after(limits.handshake_timeout) && late <= handshake_stall_after(policy)
+            let ended = watched.since.after(limits.handshake_timeout);
+            now >= ended && now.since(ended) <= handshake_stall_after(policy)
         }
         (Phase::Handshake, VerdictKind::Drain) => step.input == Some(Input::Drain),
         (Phase::Closing | Phase::Echoed, VerdictKind::CloseTimeout) => {
