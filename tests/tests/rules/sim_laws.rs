@@ -199,3 +199,9 @@ fn a_point_of_the_grid_without_a_heartbeat_is_not_forgotten_with_an_answer() {
         assert_lawful(&dialect("htx-spot-v1", Role::Server).connections(100).seed(seed).faults(Faults::swarm(seed)).run(MINUTE * minutes));
     }
 }
+
+/// Found by the long run: a wake-up that had been promised early was taken for the hub's lateness at the end of a handshake.
+#[test]
+fn an_early_wake_up_is_no_lateness_of_the_hub() {
+    assert_lawful(&dialect("htx-spot-v1", Role::Client).connections(100).seed(736).faults(Faults::swarm(736)).run(MINUTE * 80));
+}
