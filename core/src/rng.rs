@@ -20,6 +20,11 @@ pub(crate) enum Purpose {
     Payload = 5,
 }
 
+/// The first connections of a world have a phase of their own: so many.
+const APART: u64 = 1_024;
+/// Later ones share it, so many each.
+const TOGETHER: u64 = 16;
+
 /// A source of chance for one connection: (seed, serial of the connection).
 ///
 /// They are mixed when something is drawn: most steps draw nothing.
@@ -41,6 +46,16 @@ impl Chance {
     pub(crate) const fn draw(self, purpose: Purpose, count: u64) -> u64 {
         let key = mix(self.seed ^ mix(self.serial.wrapping_mul(GOLDEN).wrapping_add(GOLDEN)));
         mix(mix(key ^ purpose as u64).wrapping_add(count.wrapping_mul(GOLDEN)))
+    }
+
+    /// How far into `below` what comes first lies: drawn evenly from [0, `below`).
+    ///
+    /// Few connections are drawn each for itself, of a crowd sixteen together. Those that were accepted one after the other
+    /// lie side by side in memory, in the kernel's too, and what is sent to one of them fetches the next.
+    #[must_use]
+    pub(crate) const fn phase(self, purpose: Purpose, below: Span) -> Span {
+        let of = if self.serial < APART { self.serial } else { self.serial - self.serial % TOGETHER };
+        Chance::new(self.seed, of).span(purpose, 0, below)
     }
 
     /// A span drawn evenly from [0, `below`).
@@ -100,6 +115,18 @@ mod tests {
         assert_ne!(a.draw(Purpose::Payload, 3), Chance::new(7, 2).draw(Purpose::Payload, 3));
         assert_ne!(a.draw(Purpose::Payload, 3), Chance::new(8, 1).draw(Purpose::Payload, 3));
         assert_ne!(a.draw(Purpose::Payload, 3), a.draw(Purpose::Jitter, 3));
+    }
+
+    #[test]
+    fn few_connections_have_phases_of_their_own_and_a_crowd_shares_them_by_sixteen() {
+        let phases = |serials: core::ops::Range<u64>| {
+            let mut phases: Vec<_> = serials.map(|serial| Chance::new(1, serial).phase(Purpose::FirstPing, Span::from_secs(10))).collect();
+            phases.dedup();
+            phases.len()
+        };
+        assert_eq!(phases(0..1_024), 1_024);
+        assert_eq!(phases(1_024..5_120), 256);
+        assert_eq!(phases(1_024..1_040), 1);
     }
 
     #[test]

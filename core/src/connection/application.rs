@@ -366,7 +366,7 @@ fn spacing(ask: &Ask, cx: &Ctx) -> Spacing {
 
 /// The first heartbeat: after a phase drawn from (0, period].
 fn drawn_first(period: Span, cx: &Ctx) -> Instant {
-    let drawn = cx.now.at.after(period.minus(cx.chance.span(Purpose::FirstBeat, 0, period)));
+    let drawn = cx.now.at.after(period.minus(cx.chance.phase(Purpose::FirstBeat, period)));
     slotted(drawn, cx.now.at.after(Span::from_nanos(1)), period)
 }
 

@@ -261,7 +261,7 @@ pub(super) struct Facts {
 /// The first ping: drawn from [interval/2, interval) after now.
 fn drawn_first(interval: Span, cx: &Ctx) -> Instant {
     let earliest = cx.now.at.after(interval.part(2));
-    let drawn = earliest.after(cx.chance.span(Purpose::FirstPing, 0, interval.minus(interval.part(2))));
+    let drawn = earliest.after(cx.chance.phase(Purpose::FirstPing, interval.minus(interval.part(2))));
     slotted(drawn, earliest, interval)
 }
 

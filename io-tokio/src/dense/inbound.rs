@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Write};
 
 use tungstenite::Error;
 use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 use wsbeat_core::event::Fault;
 
@@ -105,10 +105,6 @@ pub(crate) struct Walk {
     broken: bool,
     /// A message ended in the bytes followed last.
     rested: bool,
-    /// The headers in the bytes followed last.
-    headers: u32,
-    /// One of them was a ping's.
-    pinged: bool,
 }
 
 const HEAD_MAX: usize = 14;
@@ -117,7 +113,7 @@ impl Walk {
     /// Follows `bytes`. False where a message has more than `frames_max` frames.
     #[must_use]
     pub(crate) fn follow(&mut self, mut bytes: &[u8], frames_max: u32) -> bool {
-        (self.rested, self.headers, self.pinged) = (false, 0, false);
+        self.rested = false;
         while !bytes.is_empty() && !self.broken {
             self.rested |= self.at_rest();
             if self.payload_left > 0 {
@@ -142,12 +138,6 @@ impl Walk {
     /// Between two messages, nothing of the next one seen.
     pub(crate) fn at_rest(&self) -> bool {
         self.payload_left == 0 && self.head_len == 0 && !self.in_message && !self.broken
-    }
-
-    /// The bytes followed last were one whole frame that tungstenite has nothing to say to by itself: it need not be asked a
-    /// second time.
-    pub(crate) fn is_lone(&self) -> bool {
-        self.at_rest() && self.headers == 1 && !self.pinged
     }
 
     /// What is under way now began in the bytes followed last.
@@ -181,8 +171,6 @@ impl Walk {
     }
 
     fn count(&mut self, header: &FrameHeader, len: u64) {
-        self.headers += 1;
-        self.pinged |= header.opcode == OpCode::Control(Control::Ping);
         let OpCode::Data(data) = header.opcode else { return };
         if data != Data::Continue {
             (self.frames, self.message_bytes) = (0, 0);
@@ -246,22 +234,6 @@ mod tests {
         assert!(walk.follow(&[frame(0x02, &[0; 10]), frame(0x00, &[0; 10])].concat(), 2));
         assert!(!walk.follow(&frame(0x00, &[0; 10])[..6], 2));
         assert_eq!((walk.excess(30), walk.excess(29)), (Fault::Assembly, Fault::TooBig));
-    }
-
-    #[test]
-    fn one_whole_frame_stands_alone_and_a_ping_never() {
-        for (bytes, lone) in [
-            (frame(0x8a, b"token"), true),
-            (frame(0x81, &[b'a'; 5_000]), true),
-            (frame(0x89, b"token"), false),
-            (frame(0x8a, b"token").repeat(2), false),
-            (frame(0x01, b"begun"), false),
-            (frame(0x81, b"cut")[..7].to_vec(), false),
-        ] {
-            let mut walk = Walk::default();
-            assert!(walk.follow(&bytes, 3));
-            assert_eq!(walk.is_lone(), lone, "{bytes:?}");
-        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod inbound;
+pub(crate) mod lone;
 pub(crate) mod socket;
 #[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
 pub(crate) mod tls;

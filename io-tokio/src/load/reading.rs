@@ -1,6 +1,6 @@
 //! What arrives: read, taken apart, and put into the hub.
 
-use tungstenite::protocol::Message as Frame;
+use tungstenite::protocol::{self, Message as Frame};
 use wsbeat_core::dialect::{Heard, Message, Role};
 use wsbeat_core::event::{ConnId, Fault, Input, Payload};
 
@@ -11,7 +11,11 @@ use super::settle::mask;
 use super::slot::Stage;
 use super::upgrade::Answer;
 use crate::dense::inbound::{self, Next, Walk};
+use crate::dense::lone::{Lone, lone};
 use crate::heartbeat::recognise;
+
+/// Ours, for the frames.
+const ROLE: protocol::Role = protocol::Role::Client;
 
 /// How much is read of one connection before the others have their turn.
 const READS_PER_TURN: usize = 16;
@@ -34,7 +38,7 @@ impl Driver {
             self.report.bytes_in += received.wire_bytes as u64;
             if received.bytes > 0 {
                 self.input(id, Input::Bytes(u32::try_from(received.bytes).unwrap_or(u32::MAX)));
-                self.received(id, &space[..received.bytes]);
+                self.received(id, &mut space[..received.bytes]);
             }
             if received.is_over {
                 self.over(id);
@@ -60,7 +64,7 @@ impl Driver {
         }
     }
 
-    fn received(&mut self, id: ConnId, bytes: &[u8]) {
+    fn received(&mut self, id: ConnId, bytes: &mut [u8]) {
         match self.slot(id).map(|slot| slot.stage) {
             Some(Stage::Upgrading) => self.head(id, bytes),
             Some(Stage::Open) => self.frames(id, bytes),
@@ -69,11 +73,11 @@ impl Driver {
         }
     }
 
-    fn head(&mut self, id: ConnId, bytes: &[u8]) {
+    fn head(&mut self, id: ConnId, bytes: &mut [u8]) {
         let Some(slot) = self.slot(id) else { return };
         let busy = slot.busy();
         busy.head.extend_from_slice(bytes);
-        let head = std::mem::take(&mut busy.head);
+        let mut head = std::mem::take(&mut busy.head);
         match self.opening.answer(&head) {
             Answer::Wait => {
                 if let Some(slot) = self.slot(id) {
@@ -83,7 +87,7 @@ impl Driver {
             Answer::Refused(why) => self.failed(id, Failure::Upgrade, why),
             Answer::Upgraded(end) => {
                 self.opened(id);
-                self.frames(id, &head[end..]);
+                self.frames(id, &mut head[end..]);
             }
         }
     }
@@ -100,11 +104,20 @@ impl Driver {
     }
 
     /// Works off the bytes of an upgraded connection, with a context of its own where it has one.
-    fn frames(&mut self, id: ConnId, bytes: &[u8]) {
+    fn frames(&mut self, id: ConnId, bytes: &mut [u8]) {
         let own = self.slot(id).and_then(|slot| slot.busy.as_mut()?.partial.take());
+        if own.is_none() {
+            if let Some(frame) = lone(ROLE, bytes, self.config.message_bytes_max) {
+                return match frame {
+                    Lone::Text(text) => self.message(id, Message::Text(text)),
+                    Lone::Binary(bytes) => self.message(id, Message::Binary(bytes)),
+                    Lone::Pong(payload) => self.input(id, Input::Pong(Payload::parse(payload))),
+                };
+            }
+        }
         let (mut context, mut walk) = own.unwrap_or_else(|| {
             let spare = self.spare.take();
-            (spare.unwrap_or_else(|| inbound::context(tungstenite::protocol::Role::Client, self.config.message_bytes_max)), Walk::default())
+            (spare.unwrap_or_else(|| inbound::context(ROLE, self.config.message_bytes_max)), Walk::default())
         });
         // A server may send as many frames as it likes: this is no limit of ours to test.
         let _ = walk.follow(bytes, u32::MAX);

@@ -1,6 +1,6 @@
 //! What arrives: read, taken apart, and put into the hub.
 
-use tungstenite::protocol::{CloseFrame, Message as Frame, WebSocketContext};
+use tungstenite::protocol::{self, CloseFrame, Message as Frame, WebSocketContext};
 use wsbeat_core::dialect::{Heard, Message, Role};
 use wsbeat_core::event::{ConnId, Fault, Input, Payload};
 
@@ -12,7 +12,11 @@ use super::slot::{Partial, Stage};
 use super::stats::Refusal;
 use super::turn::{Arrived, READ_COST};
 use crate::dense::inbound::{self, Next, Walk};
+use crate::dense::lone::{Lone, lone};
 use crate::dense::socket::Received;
+
+/// Ours, for the frames.
+const ROLE: protocol::Role = protocol::Role::Server;
 
 /// How a connection stands after its bytes were worked off.
 enum Pumped {
@@ -22,15 +26,6 @@ enum Pumped {
     Done,
 }
 
-/// How often tungstenite is asked for a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reads {
-    /// Once: the bytes are one frame.
-    One,
-    /// Until it wants more bytes.
-    All,
-}
-
 impl<H: Handler> Driver<H> {
     /// Reads a connection to its end or to its budget.
     pub(super) fn read(&mut self, id: ConnId) {
@@ -38,7 +33,7 @@ impl<H: Handler> Driver<H> {
         let mut left = self.world.limits.read_bytes_per_turn as usize;
         while let Some(received) = self.read_once(id, &mut space) {
             if received.bytes > 0 {
-                self.received(id, &space[..received.bytes]);
+                self.received(id, &mut space[..received.bytes]);
             }
             self.settle(None);
             let Some(slot) = self.world.slot(id) else { break };
@@ -89,7 +84,7 @@ impl<H: Handler> Driver<H> {
         }
     }
 
-    fn received(&mut self, id: ConnId, bytes: &[u8]) {
+    fn received(&mut self, id: ConnId, bytes: &mut [u8]) {
         match self.world.stage(id) {
             Some(Stage::Handshake) => self.head(id, bytes),
             Some(Stage::Open | Stage::Closing) => self.frames(id, bytes),
@@ -108,18 +103,50 @@ impl<H: Handler> Driver<H> {
         }
     }
 
-    /// Works off the bytes of an upgraded connection, with a context of its own where it has one.
-    fn frames(&mut self, id: ConnId, bytes: &[u8]) {
-        let now = self.world.now.at;
+    /// Works off the bytes of an upgraded connection.
+    fn frames(&mut self, id: ConnId, bytes: &mut [u8]) {
         let own = self.world.slot(id).and_then(|slot| slot.busy.as_mut()?.partial.take());
+        if own.is_none() {
+            if let Some(frame) = lone(ROLE, bytes, self.world.limits.message_bytes_max) {
+                self.world.cork(id);
+                self.lone(id, frame);
+                self.world.uncork();
+                self.settle(None);
+                return self.at_rest(id);
+            }
+        }
+        self.walk(id, own, bytes);
+    }
+
+    fn at_rest(&mut self, id: ConnId) {
+        if let Some(slot) = self.world.slot(id) {
+            slot.settle();
+        }
+    }
+
+    fn lone(&mut self, id: ConnId, frame: Lone<'_>) {
+        // Between our close and the peer's nothing but that matters.
+        if self.world.stage(id) != Some(Stage::Open) {
+            return;
+        }
+        match frame {
+            Lone::Text(text) => self.message(id, Message::Text(text)),
+            Lone::Binary(bytes) => self.message(id, Message::Binary(bytes)),
+            Lone::Pong(payload) => self.pong(id, payload),
+        }
+        self.settle(None);
+    }
+
+    /// Works off bytes by a context, its own where it has one.
+    fn walk(&mut self, id: ConnId, own: Option<Partial>, bytes: &[u8]) {
+        let now = self.world.now.at;
         let (mut context, mut walk, since, is_spare) = match own {
             Some(partial) => (partial.context, partial.walk, partial.since, false),
             None => (self.spare_context(), Walk::default(), now, true),
         };
         let is_within = walk.follow(bytes, self.world.limits.frames_per_message_max);
         self.world.cork(id);
-        let reads = if is_spare && walk.is_lone() { Reads::One } else { Reads::All };
-        let pumped = self.pump(id, &mut context, bytes, reads);
+        let pumped = self.pump(id, &mut context, bytes);
         if !is_within {
             self.world.input(id, Input::Fault(walk.excess(self.world.limits.message_bytes_max)));
             self.settle(None);
@@ -136,9 +163,7 @@ impl<H: Handler> Driver<H> {
         if is_spare {
             self.spare = Some(context);
         }
-        if let Some(slot) = self.world.slot(id) {
-            slot.settle();
-        }
+        self.at_rest(id);
     }
 
     fn pong(&mut self, id: ConnId, payload: &[u8]) {
@@ -150,7 +175,7 @@ impl<H: Handler> Driver<H> {
     }
 
     fn spare_context(&mut self) -> Box<WebSocketContext> {
-        self.spare.take().unwrap_or_else(|| inbound::context(tungstenite::protocol::Role::Server, self.world.limits.message_bytes_max))
+        self.spare.take().unwrap_or_else(|| inbound::context(ROLE, self.world.limits.message_bytes_max))
     }
 
     fn keep(&mut self, id: ConnId, partial: Partial) {
@@ -161,7 +186,7 @@ impl<H: Handler> Driver<H> {
     }
 
     /// Hands `bytes` to tungstenite and takes out what they contain, in order.
-    fn pump(&mut self, id: ConnId, context: &mut WebSocketContext, bytes: &[u8], reads: Reads) -> Pumped {
+    fn pump(&mut self, id: ConnId, context: &mut WebSocketContext, bytes: &[u8]) -> Pumped {
         let mut received = bytes;
         loop {
             let next = inbound::next(context, &mut received, &mut self.replies);
@@ -176,9 +201,6 @@ impl<H: Handler> Driver<H> {
             }
             if matches!(self.world.stage(id), None | Some(Stage::Discarding)) {
                 return Pumped::Done;
-            }
-            if reads == Reads::One {
-                return Pumped::Waits;
             }
         }
     }

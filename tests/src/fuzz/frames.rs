@@ -5,6 +5,8 @@
 #[path = "../../../io-tokio/src/dense/inbound.rs"]
 mod inbound;
 mod listener;
+#[path = "../../../io-tokio/src/dense/lone.rs"]
+mod lone;
 
 use tungstenite::protocol::{Role as Side, WebSocketContext};
 use wsbeat_core::dialect::Role;
@@ -57,9 +59,12 @@ const MESSAGE_BYTES_MAX: u32 = 16 << 10;
 
 /// The context of the dense drivers, on this side.
 fn context(role: Role) -> Box<WebSocketContext> {
-    let side = match role {
+    inbound::context(side(role), MESSAGE_BYTES_MAX)
+}
+
+fn side(role: Role) -> Side {
+    match role {
         Role::Server => Side::Server,
         Role::Client => Side::Client,
-    };
-    inbound::context(side, MESSAGE_BYTES_MAX)
+    }
 }

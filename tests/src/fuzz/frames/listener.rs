@@ -13,7 +13,8 @@ use wsbeat_core::rng::Chance;
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::inbound::{self, View, Walk};
-use super::{MESSAGE_BYTES_MAX, context};
+use super::lone::{self, Lone};
+use super::{MESSAGE_BYTES_MAX, context, side};
 use crate::counting::count;
 use crate::fuzz::ends::Ends;
 
@@ -27,6 +28,8 @@ pub(super) struct Outcome {
 pub(super) struct Listener<'d> {
     context: Box<WebSocketContext>,
     walk: Walk,
+    /// The context has read nothing yet.
+    is_fresh: bool,
     dialect: Option<&'d Dialect>,
     role: Role,
     policy: Policy,
@@ -53,6 +56,7 @@ impl<'d> Listener<'d> {
         let mut listener = Listener {
             context: context(role),
             walk: Walk::default(),
+            is_fresh: true,
             dialect,
             role,
             connection,
@@ -106,16 +110,38 @@ impl<'d> Listener<'d> {
         self.pass();
         self.step(Input::Bytes(u32::try_from(piece.len()).unwrap_or(u32::MAX)));
         assert!(self.walk.follow(piece, u32::MAX), "more frames than bytes");
+        let (lone, from) = (if self.is_fresh { self.lone(piece) } else { None }, self.frames.len());
         self.read(piece);
+        if let Some(lone) = lone {
+            assert_eq!((&self.frames[from..], self.fault), (&[lone][..], None), "a lone frame is not what the context makes of it");
+        }
+        self.is_fresh = self.is_reading() && self.walk.at_rest();
         // Between messages the server takes any context that has read nothing yet.
-        if self.fault.is_none() && self.walk.at_rest() {
+        if self.is_fresh {
             self.context = context(self.role);
         }
     }
 
+    /// Nothing is read behind a fault or a close.
+    fn is_reading(&self) -> bool {
+        self.fault.is_none() && !matches!(self.frames.last(), Some(Frame::Close(_)))
+    }
+
+    /// What the server takes a piece for that needs no context.
+    fn lone(&self, piece: &[u8]) -> Option<Frame> {
+        let mut bytes = piece.to_vec();
+        let lone = lone::lone(side(self.role), &mut bytes, MESSAGE_BYTES_MAX).map(|frame| match frame {
+            Lone::Text(text) => Frame::text(text),
+            Lone::Binary(payload) => Frame::binary(payload.to_vec()),
+            Lone::Pong(payload) => Frame::Pong(payload.to_vec().into()),
+        });
+        assert!(lone.is_some() || bytes == piece, "what is left to the context was changed");
+        lone
+    }
+
     fn read(&mut self, piece: &[u8]) {
         let mut left = piece;
-        while self.fault.is_none() && !matches!(self.frames.last(), Some(Frame::Close(_))) {
+        while self.is_reading() {
             let mut view = View { received: left, replies: &mut self.replies };
             let (context, mut read) = (&mut self.context, None);
             let (_, peak) = count(|| read = Some(context.read(&mut view)));
