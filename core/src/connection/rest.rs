@@ -40,7 +40,7 @@ pub(super) struct Late {
     pub(super) pings_lifted: Instant,
     /// When the heartbeats before the newest were written, newest first; while one that does not count is unwritten, all.
     pub(super) beats: [Instant; RING],
-    /// When the oldest unanswered heartbeat counts as written, where that is not what `beats` says.
+    /// When the oldest unanswered heartbeat counts as written, where that is not, or may cease to be, what `beats` says.
     pub(super) beats_oldest: Option<Instant>,
 }
 
