@@ -138,6 +138,32 @@ impl Hash for Rest {
 mod tests {
     use super::*;
 
+    struct Sum(u64);
+
+    impl Hasher for Sum {
+        fn write(&mut self, bytes: &[u8]) {
+            bytes.iter().for_each(|byte| self.0 = self.0.wrapping_mul(31).wrapping_add(u64::from(*byte) + 1));
+        }
+
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn what_is_there_and_says_nothing_hashes_as_nothing_and_what_says_something_otherwise() {
+        let hash = |rest: &Rest| {
+            let mut sum = Sum(0);
+            rest.hash(&mut sum);
+            sum.0
+        };
+        let mut rest = Rest::NONE;
+        rest.make();
+        assert_eq!(hash(&rest), hash(&Rest::NONE));
+        rest.make().unanswered = 9;
+        assert_ne!(hash(&rest), hash(&Rest::NONE));
+    }
+
     #[test]
     fn what_few_need_costs_what_the_hub_says() {
         assert_eq!(size_of::<Parts>(), 56);
