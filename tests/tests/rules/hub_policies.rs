@@ -4,10 +4,10 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use wsbeat_core::connection::Phase;
-use wsbeat_core::event::{Action, ConnId, Input};
+use wsbeat_core::event::{Action, ConnId, Input, Token};
 use wsbeat_core::hub::{Full, Hub, Next};
-use wsbeat_core::policy::{Evidence, Plan, Policy, PolicyConfig};
-use wsbeat_core::time::{Instant, Now};
+use wsbeat_core::policy::{Application, Ask, Death, Evidence, Plan, Policy, PolicyConfig, Start, Unsolicited};
+use wsbeat_core::time::{Instant, Now, Span};
 
 fn at(secs: u64) -> Now {
     Now::new(Instant::from_secs(secs), 0)
@@ -177,4 +177,18 @@ fn what_is_read_after_it_lay_unread_may_be_due_at_once() {
     assert_eq!(hub.advance(at(21), 9, &mut |_, action| panic!("{action:?}")), Next::At(Instant::from_secs(35)), "the next ping");
     hub.input(at(22), id, Input::Bytes(1), &mut |_, action| panic!("{action:?}"));
     assert_eq!(hub.next_due(), Next::At(Instant::from_secs(22)));
+}
+
+#[test]
+fn what_an_unasked_answer_closes_has_the_time_of_a_close_handshake() {
+    let every = Ask::every(Span::from_secs(50), Death::MissesBefore(2));
+    let ask = Ask { unsolicited: Unsolicited::Refused, start: Start::Interval, ..every };
+    let application = Application { ask: Some(ask), listen: None, answers_peer: true, feed_timeout: None, close_code: Some(4408) };
+    let mut hub = Hub::new(1, 1);
+    let policy = hub.register(Policy { application: Some(application), ..Policy::off() });
+    let id = hub.accept(at(0), policy).unwrap();
+    hub.input(at(0), id, Input::Opened, &mut |_, _| {});
+    assert_eq!(hub.advance(at(5), 9, &mut |_, _| {}), Next::At(Instant::from_secs(50)));
+    assert_eq!(hub.input(at(10), id, Input::Answer(Token(7)), &mut |_, _| {}), Phase::Closing);
+    assert_eq!(hub.next_due(), Next::At(Instant::from_secs(15)));
 }
