@@ -320,3 +320,10 @@ fn an_encoder_serves_both_sides_of_a_dialect_in_turn() {
         assert_eq!(both.heartbeat_from(Role::Server, Token(7), &mut encoder), Message::Binary(&packed));
     }
 }
+
+#[test]
+fn numbers_of_every_form_may_stand_beside_a_heartbeat() {
+    for number in ["-1", "-0.5", "1e5", "-2E-7", "0"] {
+        assert_eq!(client("htx-spot-v1", &format!("{{\"x\":{number},\"ping\":7}}")), r#"heartbeat 7 -> {"pong":7}"#, "{number}");
+    }
+}
