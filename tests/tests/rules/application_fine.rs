@@ -160,3 +160,29 @@ fn the_hub_tells_of_a_connection_what_the_connection_tells() {
     assert_eq!((connection.status(Plane::Application).unanswered, connection.status(Plane::Transport).unanswered), (1, 0));
     assert!(format!("{connection:?}").contains("beats_unanswered: 1"), "{connection:?}");
 }
+
+#[test]
+fn any_answer_answers_all_that_were_written_and_not_the_one_that_was_not() {
+    let mut d = Drive::open(asks(Ask { matching: Matching::Any, ..every_five(Death::Timeout(PERIOD.times(9))) }));
+    d.run(11.0);
+    d.writable = false;
+    d.run(16.0);
+    assert_eq!(unanswered(&d), 3);
+    d.input(Input::Answer(d.tokens()[0]));
+    assert_eq!(unanswered(&d), 1);
+}
+
+#[test]
+fn each_beat_has_a_token_of_its_own_whoever_is_there() {
+    let mut hub = Hub::new(1, 2);
+    let policy = hub.register(asks(Ask { cadence: Cadence::Together, ..every_five(Death::Never) }));
+    let now = |secs| Now::new(Instant::from_secs(secs), 1_000 * secs);
+    let mut sent = vec![];
+    for beat in [5, 10] {
+        let id = hub.accept(now(beat - 1), policy).unwrap();
+        hub.input(now(beat - 1), id, Input::Opened, &mut |_, _| {});
+        let _ = hub.advance(now(beat), 9, &mut |_, action| sent.push(action));
+        hub.input(now(beat), id, Input::Lost, &mut |_, _| {});
+    }
+    assert_eq!(sent, [5_000, 10_000].map(|token| Action::Heartbeat(Token(token))));
+}

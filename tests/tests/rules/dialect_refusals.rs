@@ -185,3 +185,28 @@ fn a_template_may_be_as_long_as_the_limit_and_a_form_may_name_a_number() {
     let told = refused(MESSAGES, "first = \"never\"");
     assert!(told.contains("one of jitter, interval, { after = message }"), "{told}");
 }
+
+#[test]
+fn an_answer_without_its_token_is_one_where_any_will_do() {
+    let pong = "recognise = { pong = [{ \"/op\" = \"pong\", \"/id\" = \"$t\" }] }";
+    let hears = |matching: &str, text: &str| {
+        let mut decoder = Decoder::default();
+        let own = loaded(MESSAGES, &format!("{pong}\nmatch = \"{matching}\""));
+        match own.decode(Role::Server, Message::Text(text), 0, &mut decoder) {
+            Heard::Answer(token) => Some(token.0),
+            _ => None,
+        }
+    };
+    let (with, without) = (r#"{"op":"pong","id":5}"#, r#"{"op":"pong"}"#);
+    assert_eq!((hears("exact", with), hears("exact", without)), (Some(5), None));
+    assert_eq!((hears("any", with), hears("any", without)), (Some(5), Some(0)));
+}
+
+#[test]
+fn forms_of_other_prefixes_are_looked_for_behind_their_own() {
+    let forms = "recognise = { pong = [{ prefix = \"a:\", \"/p\" = \"$t\" }, { prefix = \"a:b:\", \"/p\" = \"$t\" }] }";
+    let own = loaded(MESSAGES, forms);
+    let mut decoder = Decoder::default();
+    assert_eq!(own.decode(Role::Server, Message::Text(r#"a:b:{"p":5}"#), 0, &mut decoder), Heard::Answer(Token(5)));
+    assert_eq!(own.decode(Role::Server, Message::Text(r#"a:{"p":6}"#), 0, &mut decoder), Heard::Answer(Token(6)));
+}

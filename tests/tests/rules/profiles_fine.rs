@@ -101,6 +101,7 @@ fn pongs(of: Profile, what: impl Fn(Payload) -> Vec<Input>) -> [u64; 4] {
 #[test]
 fn a_pong_is_counted_once_as_what_it_is() {
     for of in [Profile::Tornado64, Profile::Tornado65, Profile::UWebSockets, Profile::Websockets] {
+        assert_eq!(pongs(of, |ping| vec![Input::Pong(ping)]), [1, 0, 0, 1], "{of:?}");
         let twice = pongs(of, |ping| vec![Input::Pong(ping), Input::Pong(ping)]);
         assert_eq!(twice, [1, 0, 1, 1], "{of:?}: the second answers nothing");
         let stranger = Payload::Four(9);
