@@ -341,6 +341,20 @@ mod tests {
     }
 
     #[test]
+    fn room_is_made_by_an_eighth_when_it_is_needed_and_by_64_places_at_least() {
+        let mut places = vec![0u8; 8_000];
+        make_room(&mut places, 8_000);
+        assert_eq!(places.capacity(), 8_000);
+        make_room(&mut places, 8_001);
+        assert_eq!(places.capacity(), 9_000);
+        let mut few: Vec<u8> = Vec::new();
+        make_room(&mut few, 1);
+        assert_eq!(few.capacity(), 64);
+        make_room(&mut few, 5_000);
+        assert_eq!(few.capacity(), 5_000);
+    }
+
+    #[test]
     fn memory_follows_the_highest_key_and_nothing_else() {
         let mut wheel = Wheel::default();
         let mut due = Vec::with_capacity(100);
