@@ -38,7 +38,7 @@ fn a_template_with_the_time_in_it_needs_a_form_and_one_that_is_too_long_is_told(
     let timed = MESSAGES.replace("{\"ping\":$t}", "{\"ping\":$t,\"at\":$now}");
     assert!(refused(&timed).ends_with("a JSON object with $t in one place, or recognise for it"), "{}", refused(&timed));
     load(&format!("{timed}recognise = {{ ping = [{{ \"/ping\" = \"$t\" }}] }}\n")).unwrap();
-    let long = |bytes: usize| MESSAGES.replace("{\"ping\":$t}", &format!("{{\"ping\":$t,\"x\":\"{}\"}}", "x".repeat(bytes - 17)));
+    let long = |bytes: usize| MESSAGES.replace("{\"ping\":$t}", &format!("{{\"ping\":$t,\"x\":\"{}\"}}", "x".repeat(bytes - 18)));
     assert!(refused(&long(4_097)).ends_with("1 to 4096 bytes"), "{}", refused(&long(4_097)));
     load(&long(4_096)).unwrap();
 }

@@ -132,7 +132,7 @@ fn policies() -> Vec<(&'static str, Scenario)> {
             dialect("htx-spot-v1", Role::Server, &PolicyConfig { answers: Some(wsbeat_core::policy::Answers::Any), ..plain.clone() }),
         ),
         ("feed", dialect("htx-spot-v1", Role::Client, &PolicyConfig { feed_timeout: Some(MINUTE), ..plain.clone() })),
-        ("binance-spot", dialect("binance-spot", Role::Client, &plain)),
+        ("binance-spot", dialect("binance-spot", Role::Client, &plain).detail(Detail::Tokens)),
         ("kucoin", dialect("kucoin", Role::Client, &plain)),
         ("graphql-ws", dialect("graphql-ws", Role::Client, &plain)),
         ("okx", dialect("okx", Role::Client, &plain)),
@@ -144,9 +144,9 @@ fn policies() -> Vec<(&'static str, Scenario)> {
 #[test]
 fn under_every_kind_of_policy_no_law_is_broken_in_a_storm() {
     for (seed, (name, scenario)) in (0..).zip(policies()) {
-        let report = scenario.connections(20).seed(seed).faults(Faults::storm()).run(MINUTE * 40);
+        let report = scenario.connections(10).seed(seed).faults(Faults::storm()).run(MINUTE * 30);
         assert!(report.is_lawful(), "{name}: {report}");
-        assert!(report.opened >= 20, "{name}: {report}");
+        assert!(report.opened >= 10, "{name}: {report}");
     }
 }
 

@@ -134,11 +134,18 @@ fn damaged_heartbeats_and_bombs_are_heard_as_what_they_are() {
 }
 
 #[test]
-fn what_a_server_negotiates_out_of_all_limits_is_malformed() {
-    let header = r#"{"v":1,"trace":"wsbeat","ticks":"auto","role":"client","dialect":"kucoin"}"#;
-    let welcome = r#"{"t":1000000000,"in":"text","data":"{\"type\":\"welcome\",\"pingInterval\":4000000000000000,\"pingTimeout\":1}"}"#;
-    let normal = r#"{"t":1000000000,"in":"text","data":"{\"type\":\"welcome\"}"}"#;
-    assert_eq!(log(header, &[OPEN, welcome]), log(header, &[OPEN, normal]), "it is told, counted, and changes nothing");
+fn what_a_server_negotiates_out_of_all_limits_changes_nothing() {
+    let toml = "[[dialect]]\nid = \"own\"\nsource = \"the manual\"\nstatus = \"verified\"\ninitiator = \"client\"\nlayer = \"text\"\n\
+                ping = 'ping'\npong = 'pong'\ninterval = \"18s\"\ndeath = \"timeout(10s)\"\nfirst = { after = { \"/type\" = \"hi\" } }\n\
+                negotiated = { interval = \"/every\", unit = \"s\" }\n";
+    let toml = serde_json::to_string(toml).unwrap();
+    let header =
+        format!("{{\"v\":1,\"trace\":\"wsbeat\",\"ticks\":\"auto\",\"role\":\"client\",\"dialect\":\"own\",\"dialect_toml\":{toml}}}");
+    let hi = |more: &str| format!("{{\"t\":1000000000,\"in\":\"text\",\"data\":\"{{\\\"type\\\":\\\"hi\\\"{more}}}\"}}");
+    let own = log(&header, &[OPEN, &hi("")]);
+    assert_eq!(own, "deliver 1, heartbeat 19, close 29, abort 34");
+    assert_eq!(log(&header, &[OPEN, &hi(",\\\"every\\\":4294967295")]), own, "136 years are more than any interval may have");
+    assert_eq!(log(&header, &[OPEN, &hi(",\\\"every\\\":4")]), "deliver 1, heartbeat 5, heartbeat 9, heartbeat 13, close 15, abort 20");
 }
 
 /// A dialect whose messages are binary and compressed like this.
