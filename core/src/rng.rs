@@ -130,6 +130,22 @@ mod tests {
     }
 
     #[test]
+    fn the_numbers_are_those_of_splitmix64() {
+        // The reference implementation from seed 0.
+        let mut rng = Rng::new(0);
+        assert_eq!([(); 3].map(|()| rng.next_u64()), [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]);
+    }
+
+    #[test]
+    fn every_bit_of_the_seed_and_of_the_serial_counts() {
+        let draw = |seed, serial| Chance::new(seed, serial).draw(Purpose::Payload, 3);
+        for bit in (0..64).map(|place| 1u64 << place) {
+            assert_ne!(draw(bit, 9), draw(0, 9), "seed {bit:#x}");
+            assert_ne!(draw(0, bit), draw(0, 0), "serial {bit:#x}");
+        }
+    }
+
+    #[test]
     fn spans_fill_their_range_evenly_and_stay_below_its_end() {
         let below = Span::from_secs(10);
         let mut tenths = [0u32; 10];

@@ -76,6 +76,13 @@ mod tests {
     }
 
     #[test]
+    fn later_samples_move_the_estimate_by_an_eighth_and_the_variation_by_a_quarter() {
+        let rtt = after(&[800, 1_200]);
+        // 7/8 · 800 + 1/8 · 1,200 ms; 3/4 · 400 + 1/4 · 400 ms.
+        assert_eq!((rtt.srtt_us, rtt.var_us), (850_000, 400_000));
+    }
+
+    #[test]
     fn the_timeout_adapts_from_the_third_sample_on() {
         let ceiling = Span::from_secs(20);
         assert_eq!(after(&[1000, 1000]).timeout(ceiling, 0), ceiling);

@@ -226,6 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn the_present_is_never_never() {
+        let (held, back) = Guard::default().observe(Now::new(Instant::NEVER, 7));
+        assert_eq!((held, back), (Now::new(Instant::from_nanos(u64::MAX - 1), 7), false));
+    }
+
+    #[test]
+    fn instants_are_shown_in_seconds_to_the_nanosecond() {
+        assert_eq!(alloc::format!("{:?} {:?}", Instant::from_nanos(1_000_000_007), Instant::NEVER), "1.000000007s never");
+        assert_eq!(alloc::format!("{:?}", Span::from_millis(1_500)), "1.5s");
+    }
+
+    #[test]
     fn a_clock_that_steps_back_is_held() {
         let mut guard = Guard::default();
         let later = Now::new(Instant::from_secs(2), 7);

@@ -324,6 +324,15 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_other_ticks_lie_in_other_slots() {
+        let tick = 0x0605_0403_0201;
+        assert_eq!([0, 1, 2, 3, 4, 5].map(|level| slot_of(tick, level)), [1, 2, 3, 4, 5, 6]);
+        let wheel = Wheel::default();
+        let place = |tick: u64| wheel.place(Instant::from_nanos(tick << TICK_BITS));
+        assert_eq!([0, 7, 255, 256, 7 * 256 + 9].map(place), [0, 7, 255, SLOTS + 1, SLOTS + 7]);
+    }
+
+    #[test]
     fn the_highest_number_is_no_key() {
         let mut wheel = Wheel::default();
         wheel.arm(u32::MAX, Instant::ZERO);

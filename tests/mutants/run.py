@@ -8,8 +8,13 @@ runs, so that a room costs one build. What does not compile is taken out (unviab
 original (a constant, an `impl` type to return) is listed as apart, and wants `cargo mutants --re NAME`. The tree is copied, the work tree is
 not touched. Needs nightly (a `const fn` asks for its mutant at run time only) and cargo-mutants.
 
-DIR keeps the tree, what was built in it, and `outcomes.jsonl` with a line a mutant. Called again with the same DIR it goes on
-where it was; to take up changed tests or sources, remove DIR/built.json. Exit status: 0 none was missed, 1 some were.
+Most mutants are caught by the first of the quick tests. So the tests are timed once and run in stages, the quickest ones against
+every mutant, the next ones against those that came through. A mutant whose tests take many times longer than without it is a
+timeout, which is as good as caught.
+
+DIR keeps the tree, what was built in it, and `outcomes.jsonl` with a line a mutant and stage. Called again with the same DIR it goes
+on where it was; remove DIR/built.json to take up changed tests or sources: then those that were missed run again.
+Exit status: 0 none was missed, 1 some were.
 """
 
 import collections
@@ -19,23 +24,34 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
-import time
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PACKAGES = ["-p", "wsbeat-core", "-p", "wsbeat-tests", "--no-default-features", "--features", "wsbeat-core/sim"]
-PROGRAMS = ["--lib", "--test", "rules"]
+PROGRAMS = ["--lib", "--test", "rules", "--test", "codec_gzip_memory", "--test", "dialect_memory", "--test", "fuzz_corpus"]
+# How many seconds all tests of a stage take together, at most; all others are the last stage.
+STAGES_S = [1, 10]
+# A test whose mutant takes this many times as long, and at least so many seconds, goes round for ever.
+TIMEOUT_TIMES, TIMEOUT_MIN_S = 10, 5
+MEMORY_MAX_BYTES = 4 << 30
 # Quick to build; the searches still want some speed.
 PROFILE = [f"--config=profile.dev.package.{p}.{v}" for p in ("wsbeat-core", "wsbeat-tests") for v in ("opt-level=1", "debug=0")]
+THREADS = ["--test-threads=2"]
 # They read the sources, which are not the house's own here.
 SKIPPED = ["house::"]
+# In the copy the property tests draw one case of so many: what they find they mostly find among the first.
+CASES_OF = re.compile(r"((?:cases: |with_cases\()[0-9_]+)")
+CASES_PART = 16
 # The same cases for every mutant, none kept, none made smaller.
 PROPTEST = {
     "PROPTEST_RNG_SEED": "1",
     "PROPTEST_DISABLE_FAILURE_PERSISTENCE": "1",
     "PROPTEST_MAX_SHRINK_ITERS": "0",
     "PROPTEST_MAX_SHRINK_TIME": "1",
+    "WSBEAT_MODEL_CASES": "64",
 }
 # What only benchmarks and examples need: half of what there is to build.
 BENCHES = r"^(criterion|miniz_oxide|tokio|tokio-util)\b.*\n"
@@ -57,33 +73,45 @@ def main():
     folder, rooms = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
     built, outcomes = folder / "built.json", folder / "outcomes.jsonl"
+    known = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
+    known = {row["name"]: row for row in known}
     if not built.exists():
         tree = Tree(folder, listed(rooms))
-        built.write_text(json.dumps([tree.build(), tree.mutants]))
-    programs, mutants = json.loads(built.read_text())
-    known = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
-    known = {mutant["name"]: mutant["outcome"] for mutant in known}
-    began = time.monotonic()
-    if (failed := run(programs, 0, 3600)) is not None:
-        sys.exit(f"the tests fail without a mutant: {failed}")
-    once = time.monotonic() - began
-    print(f"{len(mutants)} mutants, the tests take {once:.0f} s", flush=True)
+        programs = tree.build()
+        built.write_text(json.dumps([stages(programs), tree.mutants]))
+        known = {name: row for name, row in known.items() if row["outcome"] != "missed"}
+        outcomes.write_text("".join(json.dumps(row) + "\n" for row in known.values()))
+    all_stages, mutants = json.loads(built.read_text())
     with outcomes.open("a") as out:
-        for mutant in mutants:
-            if mutant["name"] in known:
-                continue
-            if "outcome" not in mutant:
-                failed = run(programs, mutant["number"], 30 + 5 * once)
-                mutant["outcome"] = "missed" if failed is None else "timeout" if failed == "timeout" else "caught"
-                mutant["by"] = failed
-            known[mutant["name"]] = mutant["outcome"]
-            out.write(json.dumps({key: mutant.get(key) for key in ("name", "outcome", "by")}) + "\n")
+
+        def note(mutant, outcome, by, stage):
+            known[mutant["name"]] = {"name": mutant["name"], "outcome": outcome, "by": by, "stage": stage}
+            out.write(json.dumps(known[mutant["name"]]) + "\n")
             out.flush()
-            if mutant["outcome"] in ("missed", "timeout"):
-                print(f'{mutant["outcome"]}: {mutant["name"]}', flush=True)
-    counts = collections.Counter(known[mutant["name"]] for mutant in mutants)
-    print(", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
-    return 1 if counts["missed"] else 0
+
+        for mutant in mutants:
+            if "outcome" in mutant and mutant["name"] not in known:
+                note(mutant, mutant["outcome"], mutant["by"], 0)
+        for stage, tests in enumerate(all_stages, 1):
+            left = [mutant for mutant in mutants if is_left(known.get(mutant["name"]), stage)]
+            print(f"stage {stage}: {len(left)} mutants", flush=True)
+            for mutant in left:
+                failed = run(tests, mutant["number"])
+                note(mutant, "missed" if failed is None else "timeout" if failed == "timeout" else "caught", failed, stage)
+    for mutant in mutants:
+        if known[mutant["name"]]["outcome"] == "missed":
+            print(f'missed: {mutant["name"]}')
+    of_rooms = collections.defaultdict(collections.Counter)
+    for mutant in mutants:
+        of_rooms[mutant["file"].split("/")[2].removesuffix(".rs")][known[mutant["name"]]["outcome"]] += 1
+    for room, counts in of_rooms.items():
+        print(f"{room}: {sum(counts.values())} listed, " + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
+    return 1 if any(counts["missed"] for counts in of_rooms.values()) else 0
+
+
+def is_left(row, stage):
+    """Whether the mutant with this row came through all stages before this one, and did not run in this one."""
+    return stage == 1 if row is None else row["outcome"] == "missed" and row["stage"] == stage - 1
 
 
 def listed(rooms):
@@ -114,6 +142,8 @@ class Tree:
         root = folder / "core/src/lib.rs"
         features = "#![feature(core_intrinsics, const_eval_select)]\n#![forbid(unsafe_code)]"
         root.write_text(root.read_text().replace("#![forbid(unsafe_code)]", features) + SWITCH)
+        for path in folder.glob("tests/tests/rules/*.rs"):
+            path.write_text(CASES_OF.sub(rf"\1 / {CASES_PART}", path.read_text()))
         self.sources = {file: (folder / file).read_text() for file in sorted({m["file"] for m in mutants if m["function"]})}
 
     def write(self):
@@ -223,31 +253,71 @@ def mutated(text, begin, end, mutant):
     return text[begin:at] + mutant["replacement"] + text[to:end]
 
 
-def run(programs, number, timeout_s):
-    """The first test that fails under a mutant, "timeout", or None."""
-    env = {**os.environ, **PROPTEST, "MUTANT": str(number)}
-    skipped = [word for name in SKIPPED for word in ("--skip", name)]
-    until = time.monotonic() + timeout_s
+def stages(programs):
+    """The tests without a mutant, timed, and cut into stages: of each the programs with their folders, tests and seconds."""
+    times = []
     for program, folder in programs:
-        failed = run_one([program, *skipped], folder, {**env, "CARGO_MANIFEST_DIR": str(folder)}, until)
+        skipped = [word for name in SKIPPED for word in ("--skip", name)]
+        done = subprocess.run(
+            [program, *THREADS, "-Zunstable-options", "--report-time", *skipped],
+            cwd=folder, env=environment(folder, 0), stdout=subprocess.PIPE, text=True,
+        )
+        if done.returncode:
+            sys.exit(f"the tests fail without a mutant: {done.stdout}")
+        for name, seconds in re.findall(r"^test (\S+).* ok <([0-9.]+)s>$", done.stdout, flags=re.M):
+            times.append((float(seconds), program, folder, name))
+    cut, took = [[] for _ in range(len(STAGES_S) + 1)], 0
+    for test in sorted(times):
+        took += test[0]
+        cut[sum(took > limit for limit in STAGES_S)].append(test)
+    found = []
+    for tests in cut:
+        stage = []
+        for program, folder in programs:
+            own = [(seconds, name) for seconds, of, _, name in tests if of == program]
+            if own:
+                stage.append([program, folder, [name for _, name in own], sum(seconds for seconds, _ in own)])
+        found.append(stage)
+        print(f"a stage of {len(tests)} tests, {sum(test[0] for test in tests):.1f} s", flush=True)
+    return found
+
+
+def environment(folder, number):
+    return {**os.environ, **PROPTEST, "MUTANT": str(number), "CARGO_MANIFEST_DIR": str(folder)}
+
+
+def run(stage, number):
+    """The first test of the stage that fails under a mutant, "timeout", or None."""
+    for program, folder, tests, seconds in stage:
+        failed = run_one([program, *THREADS, "--exact", *tests], folder, environment(folder, number), seconds)
         if failed is not None:
             return failed
     return None
 
 
-def run_one(command, folder, env, until):
-    limit = 8 << 30
-    limits = lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    command = ["timeout", "-s", "KILL", f"{max(until - time.monotonic(), 1):.0f}", *command]
+def run_one(command, folder, env, seconds):
+    # Seconds of the processor: how busy the machine is otherwise decides nothing.
+    limit_s = max(TIMEOUT_MIN_S, round(TIMEOUT_TIMES * seconds))
+
+    def limits():
+        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
     child = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=limits)
-    for line in child.stdout:
-        if line.rstrip().endswith("FAILED"):
-            child.terminate()
-            child.wait()
-            return line.split()[1]
-    if child.wait() == 0:
-        return None
-    return "timeout" if time.monotonic() >= until - 1 else "the program"
+    # One that waits for ever takes no time of the processor.
+    waits = threading.Timer(20 * limit_s, child.kill)
+    waits.start()
+    try:
+        for line in child.stdout:
+            if line.rstrip().endswith("FAILED"):
+                child.kill()
+                return line.split()[1]
+        code = child.wait()
+        return {0: None, -signal.SIGXCPU: "timeout", -signal.SIGKILL: "timeout"}.get(code, "the program")
+    finally:
+        waits.cancel()
+        child.wait()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ impl State {
             return out.count(self.answer_refused(place, token));
         }
         out.count(Counter::AnswersMatched);
-        out.rtt(Plane::Application, token, cx.now.at.since(self.oldest_beat()));
+        let named = place.filter(|place| *place < self.beats_unanswered);
+        let written = named.map_or_else(|| self.oldest_beat(), |place| self.beat_written(place));
+        out.rtt(Plane::Application, token, cx.now.at.since(written));
         self.set_time(At::LastAnswer, cx.now.at);
         self.beats_unanswered -= open;
         self.oldest_beat_is_remembered();

@@ -262,8 +262,8 @@ impl State {
         let [a, b, c, _] = self.tokens();
         self.set_tokens(token, [token, a, b, c], Matching::WINDOW_MAX.min(self.tokens_known() + 1));
         self.beats_unanswered = before.saturating_add(1).min(limit(ask));
-        if before > 0 && (self.beats_unanswered == before || self.beats_unanswered > Matching::WINDOW_MAX) {
-            // It lies further back than what is remembered.
+        if before > 0 {
+            // It may come to lie further back than what is remembered.
             self.rest.make_late().beats_oldest = Some(oldest);
         }
         match ask.counts {

@@ -12,11 +12,6 @@ pub struct Beats {
 }
 
 impl Beats {
-    /// The beats of a connection that stands alone, whose last token was `token`; 0 is none.
-    pub(super) fn alone(token: u64) -> Self {
-        Beats { point: Instant::NEVER, token }
-    }
-
     /// The token of the beat at `point`; made when the beat first sends one.
     ///
     /// It is larger than `last`, the connection's own last one: who came from another policy may have had as many already, and

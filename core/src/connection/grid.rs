@@ -97,6 +97,7 @@ mod tests {
     #[test]
     fn jitter_moves_points_both_ways_inside_its_reach_and_never_repeats_one() {
         let (mut grid, s) = (from(Instant::from_secs(15)), spacing(400_000));
+        assert_eq!(grid.due(s), Instant::from_secs(15), "the first one is never moved");
         let (mut early, mut late) = (0, 0);
         for k in 1..500u64 {
             let now = grid.due(s);
@@ -126,6 +127,8 @@ mod tests {
             assert_eq!(slotted.as_nanos() % step, 0);
             assert!((earliest..=at.max(Instant::from_nanos(step))).contains(&slotted));
         }
+        let earliest = Instant::from_nanos(step);
+        assert_eq!(slotted(Instant::from_nanos(step + 3), earliest, interval), earliest);
         assert_eq!(slotted(Instant::from_nanos(3), Instant::ZERO, Span::from_nanos(9)), Instant::from_nanos(3));
     }
 

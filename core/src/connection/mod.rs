@@ -95,7 +95,8 @@ impl Connection {
     /// Takes one input to its end; every action goes to `out`. Returns when to call again with [`Input::Tick`].
     #[must_use]
     pub fn step<S: Sink>(&mut self, policy: &Policy, now: Now, input: Input, out: &mut S) -> Instant {
-        let mut beats = Beats::alone(self.state.last_token());
+        // It shares its tokens with nobody: each follows from the one before.
+        let mut beats = Beats::default();
         if input == Input::Tick {
             let lateness = now.at.since(self.deadline(policy));
             return self.tick(policy, &mut beats, now, lateness, out);

@@ -40,7 +40,7 @@ pub(super) struct Late {
     pub(super) pings_lifted: Instant,
     /// When the heartbeats before the newest were written, newest first; while one that does not count is unwritten, all.
     pub(super) beats: [Instant; RING],
-    /// When the oldest unanswered heartbeat counts as written, where that is not what `beats` says.
+    /// When the oldest unanswered heartbeat counts as written, where that is not, or may cease to be, what `beats` says.
     pub(super) beats_oldest: Option<Instant>,
 }
 
@@ -137,6 +137,32 @@ impl Hash for Rest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Sum(u64);
+
+    impl Hasher for Sum {
+        fn write(&mut self, bytes: &[u8]) {
+            bytes.iter().for_each(|byte| self.0 = self.0.wrapping_mul(31).wrapping_add(u64::from(*byte) + 1));
+        }
+
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn what_is_there_and_says_nothing_hashes_as_nothing_and_what_says_something_otherwise() {
+        let hash = |rest: &Rest| {
+            let mut sum = Sum(0);
+            rest.hash(&mut sum);
+            sum.0
+        };
+        let mut rest = Rest::NONE;
+        rest.make();
+        assert_eq!(hash(&rest), hash(&Rest::NONE));
+        rest.make().unanswered = 9;
+        assert_ne!(hash(&rest), hash(&Rest::NONE));
+    }
 
     #[test]
     fn what_few_need_costs_what_the_hub_says() {

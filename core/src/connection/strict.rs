@@ -3,7 +3,7 @@
 use super::state::{At, State};
 use super::transport::{Facts, PINGS_MAX, payload_of};
 use super::{Ctx, Outcome};
-use crate::event::{Counter, Payload, Plane, Sink, Verdict, VerdictKind};
+use crate::event::{Counter, Payload, Sink, Verdict, VerdictKind};
 use crate::policy::{Answers, Evidence, Transport};
 use crate::time::{Instant, Span};
 
@@ -75,7 +75,6 @@ impl State {
 
     fn ping_stalled(&self, t: &Transport, cx: &Ctx) -> Verdict {
         Verdict {
-            plane: Plane::Transport,
             token: Some(payload_of(t.profile, cx, self.sent()).token()),
             unanswered: u32::from(self.undischarged()) + 1,
             last_answer: self.last_pong(),

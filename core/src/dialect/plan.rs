@@ -86,7 +86,6 @@ fn transport(rules: &Rules, period: Span, death: Death) -> Transport {
 
 fn application(rules: &Rules, role: Role, period: Span, death: Death) -> Application {
     let asks = match (rules.initiator, role) {
-        _ if rules.layer == Layer::Control => false,
         (Initiator::Server | Initiator::Both | Initiator::OneWay, Role::Server) | (Initiator::Client, Role::Client) => true,
         (Initiator::OneWay, Role::Client) => rules.duplex,
         (Initiator::Server | Initiator::Both, Role::Client) | (Initiator::Client, Role::Server) => false,

@@ -78,7 +78,7 @@ impl World {
             return;
         }
         if slot.queued_bytes() > 0 {
-            return slot.busy().output.push(Bytes::copy_from_slice(frame), kind);
+            return slot.busy().output().push(Bytes::copy_from_slice(frame), kind);
         }
         if self.cork.id == Some(id) {
             self.cork.bytes.extend_from_slice(frame);
@@ -95,7 +95,7 @@ impl World {
             return self.whole(id, kind);
         }
         let Some(slot) = self.slot(id).filter(|slot| !slot.broken) else { return };
-        let output = &mut slot.busy().output;
+        let output = slot.busy().output();
         if taken > 0 {
             output.begin(Bytes::copy_from_slice(&frame[taken..]), kind);
         } else {
@@ -158,7 +158,7 @@ impl World {
             }
             let Some(slot) = self.slot(id) else { return };
             let Slot { stream, busy, .. } = slot;
-            let Some(Busy { output, tls, .. }) = busy.as_deref_mut().filter(|b| !b.output.is_empty()) else {
+            let Some(Busy { output: Some(output), tls, .. }) = busy.as_deref_mut().filter(|busy| busy.queued_bytes() > 0) else {
                 return slot.settle();
             };
             let mut flushed = Vec::new();
@@ -243,7 +243,8 @@ impl World {
         let Some(slot) = self.slot(id).filter(|slot| slot.stage == Stage::Open && !slot.broken) else {
             return Err(SendError::Closed(id));
         };
-        let queued_bytes = slot.busy.as_ref().map_or(0, |b| b.output.cost_bytes() + b.encrypted_bytes());
+        let queued_bytes =
+            slot.busy.as_ref().map_or(0, |busy| busy.output.as_ref().map_or(0, |output| output.cost_bytes()) + busy.encrypted_bytes());
         if queued_bytes > 0 && queued_bytes + bytes > write_bytes_max as usize {
             self.shared.stats.messages_refused.add(1);
             return Err(SendError::Full { queued_bytes, bytes, write_bytes_max });
@@ -282,7 +283,7 @@ impl World {
             return false;
         }
         if let Some(slot) = self.slot(id) {
-            slot.busy().output.push(frame.clone(), Kind::Data);
+            slot.busy().output().push(frame.clone(), Kind::Data);
         }
         self.shared.stats.messages_out.add(1);
         if self.counts_sent {

@@ -138,7 +138,7 @@ impl<H: Handler> Driver<H> {
     }
 
     /// Works off bytes by a context, its own where it has one.
-    fn walk(&mut self, id: ConnId, own: Option<Partial>, bytes: &[u8]) {
+    fn walk(&mut self, id: ConnId, own: Option<Box<Partial>>, bytes: &[u8]) {
         let now = self.world.now.at;
         let (mut context, mut walk, since, is_spare) = match own {
             Some(partial) => (partial.context, partial.walk, partial.since, false),
@@ -181,7 +181,7 @@ impl<H: Handler> Driver<H> {
     fn keep(&mut self, id: ConnId, partial: Partial) {
         let since = partial.since;
         let Some(slot) = self.world.slot(id).filter(|s| s.stage != Stage::Discarding) else { return };
-        slot.busy().partial = Some(partial);
+        slot.busy().partial = Some(Box::new(partial));
         self.world.arm_assembly(id, since);
     }
 

@@ -51,15 +51,15 @@ pub(super) struct Slot {
     pub(super) busy: Option<Box<Busy>>,
 }
 
-/// What only a connection has that is not at rest.
+/// What only a connection has that is not at rest. After a stall thousands may be closing at once: what these have no use for is boxed.
 #[derive(Debug, Default)]
 pub(super) struct Busy {
     /// The request's head so far.
     pub(super) head: Vec<u8>,
     /// A message or frame of which not all has come.
-    pub(super) partial: Option<Partial>,
+    pub(super) partial: Option<Box<Partial>>,
     /// What the kernel did not take yet.
-    pub(super) output: Output,
+    pub(super) output: Option<Box<Output>>,
     /// TLS, on connections that have it, from the first to the last.
     pub(super) tls: Option<Box<Tls>>,
     /// Pings and heartbeats whose records the kernel has not taken whole (R6).
@@ -123,8 +123,11 @@ impl Slot {
         self.busy().end.get_or_insert_with(|| End { peer_code: 1006, ..End::default() })
     }
 
-    /// Gives the box back when nothing is under way.
+    /// Gives boxes back that nothing is under way in.
     pub(super) fn settle(&mut self) {
+        if let Some(busy) = &mut self.busy {
+            busy.output.take_if(|output| output.is_empty());
+        }
         if self.busy.as_ref().is_some_and(|busy| busy.is_idle()) {
             self.busy = None;
         }
@@ -132,13 +135,23 @@ impl Slot {
 
     /// The bytes that wait for the peer.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.busy.as_ref().map_or(0, |b| b.output.bytes() + b.encrypted_bytes())
+        self.busy.as_ref().map_or(0, |busy| busy.queued_bytes() + busy.encrypted_bytes())
     }
 }
 
 impl Busy {
+    /// The frames that wait.
+    pub(super) fn output(&mut self) -> &mut Output {
+        self.output.get_or_insert_default()
+    }
+
+    /// The bytes of these.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.output.as_ref().map_or(0, |output| output.bytes())
+    }
+
     fn is_idle(&self) -> bool {
-        self.head.is_empty() && self.partial.is_none() && self.output.is_empty() && self.tls.is_none() && self.end.is_none()
+        self.head.is_empty() && self.partial.is_none() && self.output.is_none() && self.tls.is_none() && self.end.is_none()
     }
 
     /// What TLS has encrypted and the kernel did not take, in bytes.
@@ -155,5 +168,10 @@ mod tests {
     fn a_connection_at_rest_is_small() {
         // mio adds a field for its own checks in debug builds, and what aligns it.
         assert!(size_of::<Option<Slot>>() <= 32 + 16 * usize::from(cfg!(debug_assertions)), "{}", size_of::<Option<Slot>>());
+    }
+
+    #[test]
+    fn a_connection_that_closes_is_small_enough_for_thousands_at_once() {
+        assert!(size_of::<Busy>() <= 216, "{}", size_of::<Busy>());
     }
 }

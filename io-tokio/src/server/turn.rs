@@ -103,6 +103,7 @@ impl<H: Handler> Driver<H> {
         if again {
             return Ok(Wait::Again);
         }
+        self.world.trim();
         let next = match next {
             Next::At(at) => at,
             Next::Again | Next::Idle => Instant::NEVER,

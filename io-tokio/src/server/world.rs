@@ -77,13 +77,6 @@ pub(super) struct Pending {
     pub(super) tape: Option<Tape>,
 }
 
-impl Pending {
-    fn release(&mut self) {
-        self.actions.shrink_to(SLOTS_KEPT);
-        self.rtts.shrink_to(SLOTS_KEPT);
-    }
-}
-
 impl HubSink for Pending {
     fn action(&mut self, id: ConnId, action: Action) {
         if let Some(tape) = &mut self.tape {
@@ -214,11 +207,16 @@ impl World {
             return;
         }
         self.slots = Vec::new();
-        self.pending.release();
-        self.events.shrink_to(SLOTS_KEPT);
-        self.unread.shrink_to(SLOTS_KEPT);
         self.assembling.shrink_to(SLOTS_KEPT);
         self.workers.release();
+    }
+
+    /// Gives back what a rush took, as after a stall, when it is worked off.
+    pub(super) fn trim(&mut self) {
+        trim(&mut self.unread);
+        trim(&mut self.events);
+        trim(&mut self.pending.actions);
+        trim(&mut self.pending.rtts);
     }
 
     fn count_closed(&self, id: ConnId) {
@@ -371,6 +369,12 @@ impl World {
         scratch.clear();
         work(self, &mut scratch);
         self.scratch = scratch;
+    }
+}
+
+fn trim<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > SLOTS_KEPT {
+        queue.shrink_to(0);
     }
 }
 

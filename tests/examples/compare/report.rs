@@ -64,7 +64,8 @@ impl Table {
                 None => cost,
             });
         }
-        cells.push(cell(self.median(contender, Job::Ping, |figures| figures.late_ms), 1));
+        let late = self.median(contender, Job::Ping, |figures| figures.late_ms).filter(|_| contender.keeps_interval());
+        cells.push(cell(late, 1));
         format!("| {} |", cells.join(" | "))
     }
 }

@@ -72,6 +72,8 @@ pub enum Contender {
     Tuned,
     /// tokio-tungstenite as its examples use it: a task and a timer a connection.
     Naive,
+    /// uWebSockets.
+    UWebSockets,
     /// Node `ws`.
     Ws,
     /// Python `websockets`.
@@ -82,8 +84,16 @@ pub enum Contender {
 
 impl Contender {
     /// All of them. The bare loop is measured beside ours.
-    pub const ALL: [Contender; 7] =
-        [Contender::Bare, Contender::Wsbeat, Contender::Tuned, Contender::Naive, Contender::Ws, Contender::Websockets, Contender::Tornado];
+    pub const ALL: [Contender; 8] = [
+        Contender::Bare,
+        Contender::Wsbeat,
+        Contender::UWebSockets,
+        Contender::Tuned,
+        Contender::Naive,
+        Contender::Ws,
+        Contender::Websockets,
+        Contender::Tornado,
+    ];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -92,6 +102,7 @@ impl Contender {
             Contender::Bare => "bare-loop",
             Contender::Tuned => "tokio-tungstenite-tuned",
             Contender::Naive => "tokio-tungstenite",
+            Contender::UWebSockets => "uwebsockets",
             Contender::Ws => "node-ws",
             Contender::Websockets => "python-websockets",
             Contender::Tornado => "tornado",
@@ -100,7 +111,17 @@ impl Contender {
 
     /// Whether it does a job at all.
     pub fn does(self, job: Job) -> bool {
-        job != Job::Both || self == Contender::Wsbeat
+        match self {
+            Contender::Wsbeat => true,
+            // It comes with Python around it, which only its own pings do without.
+            Contender::UWebSockets => job == Job::Ping,
+            _ => job != Job::Both,
+        }
+    }
+
+    /// Whether the interval of its pings is the one that is asked for.
+    pub fn keeps_interval(self) -> bool {
+        self != Contender::UWebSockets
     }
 
     /// The command that starts it.
@@ -118,6 +139,7 @@ impl Contender {
                 command.args(["serve", self.name(), job.name(), &millis]);
                 Ok(command)
             }
+            Contender::UWebSockets => script(Program::MeasuredSocketify),
             Contender::Ws => script(Program::MeasuredWs),
             Contender::Websockets => script(Program::MeasuredWebsockets),
             Contender::Tornado => script(Program::MeasuredTornado),

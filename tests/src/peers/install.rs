@@ -70,6 +70,8 @@ pub enum Program {
     MeasuredWebsockets,
     /// Node `ws` as it is compared with others.
     MeasuredWs,
+    /// uWebSockets as it is compared with others.
+    MeasuredSocketify,
     /// huobi-sdk, in each form of HTX's heartbeats (`--form`).
     HuobiClient,
     /// The clients of Binance, OKX, Bybit and KuCoin (`--package`).
@@ -90,6 +92,7 @@ impl Program {
             Program::MeasuredTornado => "measured_tornado.py",
             Program::MeasuredWebsockets => "measured_websockets.py",
             Program::MeasuredWs => "measured_ws.js",
+            Program::MeasuredSocketify => "measured_socketify.py",
             Program::HuobiClient => "huobi_client.py",
             Program::ExchangeClient => "exchange_client.py",
         }
@@ -107,6 +110,7 @@ impl Program {
             | Program::MeasuredWebsockets => &runtimes().python[Generation::Second as usize],
             Program::PlainServer(Tornado::V6_4) => &runtimes().tornado_6_4,
             Program::WsServer | Program::WsClient | Program::MeasuredWs => &runtimes().node,
+            Program::MeasuredSocketify => socketify(),
             Program::HuobiClient => &exchanges()[0],
             Program::ExchangeClient => &exchanges()[1],
         }
@@ -160,6 +164,12 @@ fn exchanges() -> &'static [Result<Runtime, String>; 2] {
     let sdk = |name, modules| install_python(name, &format!("import os, {modules}; os._exit(0)"));
     let others = "binance.websocket.spot.websocket_stream, kucoin.ws_client, okx.websocket.WsPublicAsync, pybit.unified_trading";
     EXCHANGES.get_or_init(|| [sdk("huobi-sdk", "huobi.client.market"), sdk("exchanges", others)])
+}
+
+/// No test has it.
+fn socketify() -> &'static Result<Runtime, String> {
+    static SOCKETIFY: OnceLock<Result<Runtime, String>> = OnceLock::new();
+    SOCKETIFY.get_or_init(|| install_python("socketify", "import socketify"))
 }
 
 pub(super) fn sources() -> PathBuf {

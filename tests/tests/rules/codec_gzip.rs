@@ -189,3 +189,14 @@ fn what_does_not_inflate_says_why() {
     assert_eq!(InflateError::Malformed.to_string(), "not one whole compressed message");
     assert_eq!(InflateError::TooBig.to_string(), "inflates past its limit");
 }
+
+#[test]
+fn a_raw_stream_that_begins_somewhat_as_zlib_does_is_raw() {
+    let stored = |data: &[u8]| [&[1, data.len() as u8, 0, !data.len() as u8, 255][..], data].concat();
+    // 0x0117 divides by 31, but 1 is no method of zlib; 8 is one, but 0x0800 does not divide.
+    let divides = stored(&[b'x'; 0x17]);
+    let method = [&[8, 0, 0, 255, 255][..], &stored(b"abc")].concat();
+    let mut inflater = Inflater::default();
+    assert_eq!(inflater.deflate(&divides, 100), Ok(&[b'x'; 0x17][..]));
+    assert_eq!(inflater.deflate(&method, 100), Ok(&b"abc"[..]));
+}

@@ -182,3 +182,19 @@ fn a_plane_that_only_listens_shows_that_it_sends_nothing() {
     assert_eq!((plane.unanswered, plane.sent, plane.next_due, plane.last_answer, plane.srtt), (0, None, None, None, None));
     assert_eq!(recent(plane), []);
 }
+
+#[test]
+fn what_is_written_shows_its_time_beside_a_newer_one_that_is_not() {
+    let mut d = Drive::open(both_planes());
+    d.at(5.0, Input::Bytes(1)).run(6.0);
+    d.writable = false;
+    d.run(11.0);
+    assert_eq!(recent(view(&d).application.unwrap()), [(Some(secs(5.0)), false), (None, false)]);
+    d.input(Input::Answer(d.tokens()[0]));
+    assert_eq!(recent(view(&d).application.unwrap()), [(None, true), (None, false)], "of what is answered no time is kept");
+    let mut d = Drive::open(pings_only());
+    d.run(16.0);
+    d.input(Input::Bytes(1)).writable = false;
+    d.run(36.0);
+    assert_eq!(recent(transport(&d)), [(Some(secs(15.0)), false), (None, false)]);
+}

@@ -297,3 +297,33 @@ fn deflate_and_plain_binary_are_wrappings_like_gzip() {
     assert_eq!(answer, Message::Binary(br#"{"pong":7}"#), "binary both ways where nothing is compressed");
     assert_eq!(identity.decode(Role::Server, answer, NOW, &mut back), Heard::Answer(Token(7)));
 }
+
+#[test]
+fn text_where_binary_is_due_is_read_unless_the_dialect_says_no_and_text_where_text_is_due_always() {
+    let (ping, pong) = (r#"{"ping":7}"#, r#"{"pong":7}"#);
+    assert_eq!(heard("htx-spot-v1", Role::Client, Message::Text(ping)), r#"heartbeat 7 -> {"pong":7}"#);
+    let strict = dialect("htx-spot-v1").to_toml().replace("codec = ", "plain_binary = false\ncodec = ");
+    let strict = Dialect::load(&strict).unwrap().remove(0);
+    let mut decoder = Decoder::default();
+    assert_eq!(strict.decode(Role::Client, Message::Text(ping), NOW, &mut decoder), Heard::Data(Message::Text(ping)));
+    assert_eq!(strict.decode(Role::Server, Message::Text(pong), NOW, &mut decoder), Heard::Answer(Token(7)));
+}
+
+#[test]
+fn an_encoder_serves_both_sides_of_a_dialect_in_turn() {
+    let both = dialect("htx-contract-market");
+    let mut encoder = Encoder::default();
+    let mut packed = Vec::new();
+    write_gzip(br#"{"ping":7}"#, &mut packed);
+    for _ in 0..2 {
+        assert_eq!(both.heartbeat_from(Role::Client, Token(7), &mut encoder), Message::Text(r#"{"ping":7}"#));
+        assert_eq!(both.heartbeat_from(Role::Server, Token(7), &mut encoder), Message::Binary(&packed));
+    }
+}
+
+#[test]
+fn numbers_of_every_form_may_stand_beside_a_heartbeat() {
+    for number in ["-1", "-0.5", "1e5", "-2E-7", "0"] {
+        assert_eq!(client("htx-spot-v1", &format!("{{\"x\":{number},\"ping\":7}}")), r#"heartbeat 7 -> {"pong":7}"#, "{number}");
+    }
+}

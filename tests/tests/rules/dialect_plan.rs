@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wsbeat_core::dialect::{Dialect, Negotiated, Role};
 use wsbeat_core::policy::{
-    Answers, Application, Cadence, Counts, Death, Evidence, Listen, ListenFor, Matching, Plan, PolicyConfig, Start, Timing, TokenKind,
-    Transport,
+    Answers, Application, Ask, Cadence, Counts, Death, Evidence, Listen, ListenFor, Matching, Plan, Policy, PolicyConfig, Start, Timing,
+    TokenKind, Transport, Unsolicited,
 };
 use wsbeat_core::time::Span;
 
@@ -201,4 +201,50 @@ fn what_the_peer_sets_is_obeyed() {
     assert_eq!(plan(Role::Client, set(50, 0)).ask.unwrap().death, Death::Never);
     let e = d.renegotiate(Role::Client, &PolicyConfig::default(), set(u64::MAX, 7)).unwrap_err();
     assert_eq!(e.field, "interval");
+}
+
+#[test]
+fn what_the_peer_negotiates_leaves_what_the_user_wished() {
+    let d = Dialect::preset("kucoin").unwrap();
+    let said = |interval| Negotiated { interval: Some(Duration::from_secs(interval)), timeout: Some(Duration::from_secs(7)) };
+    let own = d.plan(Role::Client, &PolicyConfig::default()).unwrap().application.unwrap();
+    let wished = Application {
+        ask: own.ask.map(|ask| Ask { cadence: Cadence::Together, jitter_ppm: 9, answers: Answers::Any, ..ask }),
+        feed_timeout: Some(s(60)),
+        close_code: Some(4001),
+        ..own
+    };
+    let policy = Policy { application: Some(wished), ..Policy::off() };
+    let agreed = d.agreed(Role::Client, &policy, said(50)).unwrap().application.unwrap();
+    let ask = agreed.ask.unwrap();
+    assert_eq!((ask.period, ask.death), (s(50), Death::Timeout(s(7))));
+    assert_eq!((ask.cadence, ask.jitter_ppm, ask.answers), (Cadence::Together, 9, Answers::Any));
+    assert_eq!((agreed.feed_timeout, agreed.close_code), (Some(s(60)), Some(4001)));
+    assert_eq!(d.agreed(Role::Client, &Policy::off(), said(50)).unwrap(), Policy::off(), "what is off stays off");
+}
+
+#[test]
+fn short_times_are_late_sooner_and_what_closes_control_frames_is_the_rows_own() {
+    let toml = Dialect::preset("binance-spot").unwrap().to_toml();
+    let own = |interval: &str, timeout: &str| {
+        let lines = toml.lines().map(|line| match line.split(" = ").next() {
+            Some("interval") => format!("interval = \"{interval}\""),
+            Some("death") => format!("death = \"timeout({timeout})\"\nclose = 4001"),
+            _ => line.to_string(),
+        });
+        let lines: Vec<String> = lines.filter(|line| !line.starts_with("close = \"")).collect();
+        let own = Dialect::load(&lines.join("\n")).unwrap_or_else(|e| panic!("{e}")).remove(0);
+        own.plan(Role::Server, &PolicyConfig::default()).unwrap().transport.unwrap()
+    };
+    assert_eq!((own("3s", "9s").stall_after, own("9s", "2s").stall_after, own("9s", "9s").stall_after), (s(3), s(2), s(5)));
+    assert_eq!(own("3s", "9s").close_code, 4001);
+    let ask = application("centrifugo", Role::Server).ask.unwrap();
+    assert_eq!((ask.unsolicited, ask.stall_after), (Unsolicited::Refused, s(5)));
+    assert_eq!(application("htx-spot-v1", Role::Server).ask.unwrap().unsolicited, Unsolicited::Ignored);
+    assert_eq!(application("bybit-v5", Role::Client).ask.unwrap().token, TokenKind::Counter);
+    assert_eq!(application("htx-spot-v1", Role::Server).ask.unwrap().token, TokenKind::Timestamp);
+    let short = Dialect::preset("kucoin").unwrap();
+    let said = Negotiated { interval: Some(Duration::from_secs(50)), timeout: Some(Duration::from_secs(2)) };
+    let plan = short.renegotiate(Role::Client, &PolicyConfig::default(), said).unwrap();
+    assert_eq!(plan.application.unwrap().ask.unwrap().stall_after, s(2), "the timeout, where it is shorter than five seconds");
 }

@@ -134,3 +134,54 @@ fn a_heartbeat_is_known_by_all_that_its_template_says() {
         assert!(!hears(other), "{other}");
     }
 }
+
+#[test]
+fn a_limit_can_be_used_up_and_not_passed() {
+    loaded(MESSAGES, &format!("id = \"{}\"", "a".repeat(64)));
+    assert!(refused(MESSAGES, &format!("id = \"{}\"", "a".repeat(65))).contains("1 to 64 of"));
+    loaded(MESSAGES, &format!("source = \"{}\"", "a".repeat(512)));
+    assert!(refused(MESSAGES, &format!("source = \"{}\"", "a".repeat(513))).contains("1 to 512 bytes"));
+    let capture = |n: u8| {
+        let names: Vec<String> = (0..n).map(|k| format!("n{k} = \"/n{k}\"")).collect();
+        format!("replies = [{{ when = {{ \"/a\" = \"b\" }}, capture = {{ {} }}, send = \"y\" }}]", names.join(", "))
+    };
+    loaded(MESSAGES, &capture(4));
+    assert!(refused(MESSAGES, &capture(5)).contains("replies.capture = 5: at most 4"));
+    let filled = |len: usize| format!("{MESSAGES}{}\n", "#".repeat(len - MESSAGES.len() - 1));
+    assert!(Dialect::load(&filled(1 << 20)).is_ok());
+    assert_eq!(Dialect::load(&filled((1 << 20) + 1)).unwrap_err().limit, "a dialect file has at most 1 MiB");
+}
+
+#[test]
+fn what_is_refused_is_shown_as_it_was_written_with_all_that_would_do() {
+    let told = refused(MESSAGES, "interval = \"100us\"");
+    assert!(told.contains("interval = 100us: at least 1ms"), "{told}");
+    let told = refused(MESSAGES, "match = \"closest\"");
+    assert!(told.contains("match = closest: one of any, newest, exact, window(N)"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_in_the_second_dialect_is_told_of_the_second() {
+    let e = Dialect::load(&format!("{MESSAGES}{CONTROL}interval_s = 4\n")).unwrap_err();
+    assert_eq!((e.dialect.as_str(), e.field.as_str()), ("control", "interval_s"), "{e}");
+}
+
+#[test]
+fn dialects_are_equal_where_all_that_they_say_is() {
+    assert_eq!(loaded(MESSAGES, ""), loaded(MESSAGES, ""));
+    assert_ne!(loaded(MESSAGES, ""), loaded(MESSAGES, "interval = \"21s\""));
+    assert!(loaded(MESSAGES, "").may_ask(Role::Server) && !loaded(MESSAGES, "").may_ask(Role::Client));
+}
+
+#[test]
+fn a_template_may_be_as_long_as_the_limit_and_a_form_may_name_a_number() {
+    let long = |len: usize| format!("replies = [{{ when = \"x\", send = \"{}\" }}]", "y".repeat(len));
+    loaded(MESSAGES, &long(4_096));
+    assert!(refused(MESSAGES, &long(4_097)).contains("1 to 4096 bytes"));
+    let own = loaded(MESSAGES, "recognise = { ping = [{ \"/op\" = 9, \"/ping\" = \"$t\" }] }");
+    let mut decoder = Decoder::default();
+    assert!(matches!(own.decode(Role::Client, Message::Text(r#"{"op":9,"ping":1}"#), 0, &mut decoder), Heard::Heartbeat { .. }));
+    assert!(matches!(own.decode(Role::Client, Message::Text(r#"{"op":8,"ping":1}"#), 0, &mut decoder), Heard::Data(_)));
+    let told = refused(MESSAGES, "first = \"never\"");
+    assert!(told.contains("one of jitter, interval, { after = message }"), "{told}");
+}

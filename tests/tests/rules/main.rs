@@ -1,9 +1,11 @@
 //! The core by itself: vectors, rows, laws, models, searches, dialects, codecs and traces, in no time but the injected.
 
+mod application_fine;
 mod codec_gzip;
 mod codec_json;
 mod connection_alone;
 mod connection_view;
+mod counters;
 mod dialect_any_bytes;
 mod dialect_corners;
 mod dialect_files;
@@ -24,6 +26,7 @@ mod laws_liveness;
 mod model_differential;
 mod model_findings;
 mod policy_wishes;
+mod profiles_fine;
 mod sim_kit;
 mod sim_laws;
 mod state_picture;

@@ -268,3 +268,29 @@ fn settings_that_are_no_map_are_refused() {
     let told = serde_json::from_str::<PolicyConfig>("[]").unwrap_err().to_string();
     assert!(told.contains("a map of policy settings"), "{told}");
 }
+
+#[test]
+fn the_shortest_and_the_longest_duration_can_be_wished() {
+    for (wish, span) in [(Duration::from_millis(1), Span::from_millis(1)), (TOO_LONG - 86_400 * SECOND, Span::from_secs(36_500 * 86_400))] {
+        assert_eq!(transport(&PolicyConfig { ping_interval: Some(wish), ..strict() }).interval, span);
+        for off in [wish - Duration::from_nanos(1), wish + Duration::from_nanos(1)] {
+            let kept = PolicyConfig { ping_interval: Some(off), ..strict() }.check(Plan::default()).is_ok();
+            assert_eq!(kept, (Duration::from_millis(1)..=TOO_LONG - 86_400 * SECOND).contains(&off), "{off:?}");
+        }
+    }
+}
+
+#[test]
+fn how_many_pings_a_peer_may_send_is_one_at_least_and_what_was_wished() {
+    let limits = |config: PolicyConfig| config.check(Plan::default()).map(|policy| policy.limits);
+    let wished = limits(PolicyConfig { pings_per_s: Some(3), pings_burst: Some(7), ..strict() }).unwrap();
+    assert_eq!((wished.pings_per_s, wished.pings_burst), (3, 7));
+    let one = limits(PolicyConfig { pings_per_s: Some(1), pings_burst: Some(1), ..strict() }).unwrap();
+    assert_eq!((one.pings_per_s, one.pings_burst), (1, 1));
+    for (config, told) in [
+        (PolicyConfig { pings_per_s: Some(0), ..strict() }, "pings_per_s = 0: 1 to 4294967295"),
+        (PolicyConfig { pings_burst: Some(0), ..strict() }, "pings_burst = 0: 1 to 4294967295"),
+    ] {
+        assert_eq!(limits(config).unwrap_err().to_string(), told);
+    }
+}

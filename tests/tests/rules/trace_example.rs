@@ -53,6 +53,7 @@ fn the_digest_is_the_same_on_every_machine() {
     let trace = Trace::read(EXAMPLE.as_bytes(), TraceLimits::default()).unwrap();
     trace.replay(None, |done| digest.action(done.at, done.conn, &done.action)).unwrap();
     assert_eq!(digest.finish(), "c8c862801b796f0693f36cd71760d12c");
+    assert_eq!(format!("{digest:?}"), "Digest(c8c862801b796f0693f36cd71760d12c)");
 }
 
 #[test]
@@ -118,4 +119,29 @@ fn a_dialect_of_the_users_own_travels_with_the_trace() {
     let back = Trace::read(line.as_bytes(), TraceLimits::default()).unwrap();
     assert_eq!(back.header().dialect.as_ref().map(Dialect::id), Some("mine"));
     assert_eq!(back.header(), &header);
+}
+
+#[test]
+fn all_differences_are_counted_and_the_first_ones_shown() {
+    let inputs: String = EXAMPLE.lines().filter(|line| !line.contains("\"out\"")).map(|line| format!("{line}\n")).collect();
+    for (shown_max, shown) in [(0, 0), (2, 2), (5, 5), (9, 5)] {
+        let trace = Trace::read(inputs.as_bytes(), TraceLimits::default()).unwrap();
+        let mut diff = Diff::new(&trace, None, shown_max);
+        trace.replay(None, |done| diff.done(done)).unwrap();
+        let (differences, count) = diff.finish();
+        assert_eq!((differences.len(), count), (shown, 5));
+    }
+}
+
+#[test]
+fn a_line_that_was_not_done_is_one_difference_and_what_was_delivered_is_none() {
+    let answer = r#"{"t":5020000000,"conn":1,"in":"text","data":"{\"pong\":1492420473027}"}"#;
+    let told = differences(&EXAMPLE.replace(answer, &format!("{answer}\n{{\"t\":7000000000,\"conn\":1,\"out\":\"abort\"}}"))).unwrap();
+    assert_eq!(told, "line Some(5): recorded {\"t\":7000000000,\"conn\":1,\"out\":\"abort\"} replayed \n");
+    let other = EXAMPLE.replace(r#""data":"{\"ping\":1492420473027}"#, r#""data":"{\"ping\":1492420473028}"#);
+    assert_eq!(differences(&other).unwrap().lines().count(), 1);
+    let data = r#"{"t":6000000000,"conn":1,"in":"text","data":"x"}"#;
+    for deliver in [r#"{"t":6000000000,"conn":1,"out":"deliver"}"#, r#"{"t":6000000000,"conn":1,"out":"deliver","data":"x"}"#] {
+        assert_eq!(differences(&EXAMPLE.replace(answer, &format!("{answer}\n{data}\n{deliver}"))).unwrap(), "");
+    }
 }

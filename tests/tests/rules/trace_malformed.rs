@@ -169,3 +169,24 @@ fn an_error_cannot_move_the_cursor_of_whoever_reads_it() {
     let error = after_open("{\"t\":20,\"in\":\"\\u001b[2J\\u202e\"}");
     assert!(error.starts_with("line 3: in = \\u{1b}[2J\\u{202e}: one of "), "{error}");
 }
+
+#[test]
+fn limits_can_be_used_up() {
+    let open = format!("{HEAD}\n{{\"t\":0,\"in\":\"open\"}}\n");
+    let payload = format!("{}=", "A".repeat(167));
+    for line in [
+        format!("{{\"t\":20,\"in\":\"pong\",\"b64\":\"{payload}\"}}"),
+        format!("{{\"t\":20,\"in\":\"user-close\",\"code\":1000,\"reason\":\"{}\"}}", "x".repeat(123)),
+        "{\"t\":20,\"in\":\"user-close\"}".to_string(),
+    ] {
+        let text = format!("{open}{line}\n");
+        let read = Trace::read(text.as_bytes(), TraceLimits::default());
+        assert!(read.is_ok(), "{line}: {read:?}");
+    }
+    assert!(after_open(r#"{"t":20,"in":"user-close","code":0}"#).starts_with("line 3: code = 0: a code that may be sent"));
+    let line = format!("{{\"t\":20,\"in\":\"text\",\"data\":\"{}\"}}", "x".repeat(90));
+    let limits = |line_bytes_max| TraceLimits { line_bytes_max, ..TraceLimits::default() };
+    let text = format!("{open}{line}\n");
+    assert!(Trace::read(text.as_bytes(), limits(line.len())).is_ok());
+    assert!(Trace::read(text.as_bytes(), limits(line.len() - 1)).is_err());
+}

@@ -149,3 +149,23 @@ fn a_trace_says_how_many_lines_of_it_say_what_happened() {
     let lines = [STRICT, r#"{"t":0,"in":"open"}"#, r#"{"t":15000000000,"out":"ping"}"#, r#"{"t":16000000000,"in":"lost"}"#].join("\n");
     assert_eq!(Trace::read(lines.as_bytes(), TraceLimits::default()).unwrap().inputs(), 2);
 }
+
+#[test]
+fn a_token_that_no_ping_of_ours_has_writes_no_ping() {
+    let recorded = STRICT.replace("\"ticks\":\"auto\",", "");
+    let flushed = r#"{"t":16000000000,"in":"flushed","token":99}"#;
+    let ticks = [15, 35].map(|s| format!("{{\"t\":{s}000000000,\"in\":\"tick\"}}"));
+    assert_eq!(log(&recorded, &[r#"{"t":0,"in":"open"}"#, &ticks[0], flushed, &ticks[1]]), "ping 15");
+}
+
+#[test]
+fn a_writer_that_stalled_is_told_and_a_host_that_did_in_words_for_people() {
+    let recorded = STRICT.replace("\"ticks\":\"auto\",", "");
+    let ticks = [15, 35, 55].map(|s| format!("{{\"t\":{s}000000000,\"in\":\"tick\"}}"));
+    let outs = replayed(&format!("{recorded}\n{{\"t\":0,\"in\":\"open\"}}\n{}\n", ticks.join("\n"))).unwrap();
+    assert_eq!(outs.last().unwrap(), r#"{"t":55000000000,"conn":1,"out":"abort","verdict":"write-stalled"}"#);
+    let slept = format!("{recorded}\n{{\"t\":0,\"in\":\"open\"}}\n{{\"t\":21512000000,\"in\":\"tick\"}}\n");
+    let (trace, mut lines) = (Trace::read(slept.as_bytes(), TraceLimits::default()).unwrap(), vec![]);
+    trace.replay(None, |done| lines.push(done.to_string())).unwrap();
+    assert_eq!(lines[0], "21.512000000 conn=1 note stalled: a tick came 6.512 s late, nobody was judged");
+}

@@ -42,6 +42,16 @@ fn the_time_for_which_bytes_lay_unread_is_not_the_peers() {
 }
 
 #[test]
+fn a_host_that_is_late_by_just_the_limit_was_not_late() {
+    let mut d = accepted();
+    d.jump(10.0);
+    assert_eq!(d.log(), "abort 10");
+    let mut d = accepted();
+    d.jump(10.000_000_001).run(20.0);
+    assert_eq!(d.log(), "abort 15.000000001", "the peer has its time anew");
+}
+
+#[test]
 fn to_be_left_unread_again_and_again_stops_the_time_only_meanwhile() {
     let mut d = accepted();
     d.at(1.0, Input::Unread).at(2.0, Input::Unread).at(3.0, Input::Bytes(1)).at(4.0, Input::Bytes(1));

@@ -235,3 +235,48 @@ fn strict_counts_what_is_no_answer() {
     }
     assert_eq!(out.0, [Counter::PongsEmpty, Counter::PongsUnsolicited, Counter::PongsUser, Counter::PongsUnsolicited]);
 }
+
+#[test]
+fn no_bytes_are_no_sign_of_life() {
+    let mut d = Drive::open(check(strict()));
+    d.at(16.0, Input::Bytes(0)).run(100.0);
+    assert_eq!(d.log(), "ping 15, close 4408 35, abort 40");
+    assert_eq!(d.verdict().unwrap().kind, VerdictKind::PeerSilent);
+}
+
+#[test]
+fn only_who_was_given_up_for_silence_has_less_time_to_close() {
+    let config = PolicyConfig { ping_interval: s(60), ping_timeout: s(5), first_ping: s(55), ..strict() };
+    let mut d = Drive::open(check(config.clone()));
+    d.at(50.0, Input::Drain).run(100.0);
+    assert_eq!(d.log(), "close 1001 50, abort 55");
+    let mut d = Drive::open(check(config));
+    d.run(100.0);
+    assert_eq!(d.log(), "ping 55, close 4408 60, abort 61");
+}
+
+#[test]
+fn what_a_deadline_was_lifted_to_stays_where_the_timeout_grows() {
+    let config = PolicyConfig { evidence: Some(Evidence::PongOnly), ping_timeout: s(10), ..strict() };
+    let mut d = Drive::open(check(config.clone()));
+    d.at(16.0, Input::Unread).at(30.0, Input::Bytes(1));
+    assert_eq!(d.deadline(), secs(30.0));
+    d.policy = check(PolicyConfig { ping_timeout: s(14), ..config });
+    d.input(Input::Reconfigured);
+    assert_eq!(d.deadline(), secs(34.0), "as if the ping had been written at 20");
+}
+
+#[test]
+fn jitter_moves_pings_both_ways_and_not_the_first() {
+    let config = PolicyConfig { jitter_ppm: Some(100_000), ..strict() };
+    let mut d = Drive::open(check(config));
+    for k in 1..=400 {
+        d.at(10.0 * f64::from(k), Input::Bytes(1));
+    }
+    let pings = d.actions.iter().map(|(at, _)| at.as_nanos() as i64);
+    let off: Vec<i64> = pings.zip(0..).map(|(at, k)| at - 15_000_000_000 - 20_000_000_000 * k).collect();
+    assert_eq!((off[0], off.len() / 10), (0, 20), "{off:?}");
+    assert!(off.iter().all(|off| off.abs() <= 2_000_000_000), "{off:?}");
+    let early = off.iter().filter(|off| **off < 0).count();
+    assert!((60..140).contains(&early), "{early}");
+}

@@ -48,7 +48,7 @@ fn tokens_and_round_trips_come_back_whatever_their_size() {
         state.set_tokens(7 * step + step, tokens, 4);
         assert_eq!((state.tokens(), state.last_token(), state.tokens_known()), (tokens, 8 * step, 4));
     }
-    for us in [[0, 0], [1, 2], [0xFF_FFFF, 3], [3, 0x100_0000], [u32::MAX, u32::MAX]] {
+    for us in [[0, 0], [1, 2], [0xFF_FFFF, 3], [3, 0x100_0000], [0x100_0000, 0], [u32::MAX, u32::MAX]] {
         state.set_rtt(Rtt::of_parts(us[0], us[1], 2));
         assert_eq!(state.rtt().parts(), (us, 2));
     }

@@ -115,11 +115,16 @@ impl<'d> Listener<'d> {
         if let Some(lone) = lone {
             assert_eq!((&self.frames[from..], self.fault), (&[lone][..], None), "a lone frame is not what the context makes of it");
         }
-        self.is_fresh = self.fault.is_none() && self.walk.at_rest();
+        self.is_fresh = self.is_reading() && self.walk.at_rest();
         // Between messages the server takes any context that has read nothing yet.
         if self.is_fresh {
             self.context = context(self.role);
         }
+    }
+
+    /// Nothing is read behind a fault or a close.
+    fn is_reading(&self) -> bool {
+        self.fault.is_none() && !matches!(self.frames.last(), Some(Frame::Close(_)))
     }
 
     /// What the server takes a piece for that needs no context.
@@ -136,7 +141,7 @@ impl<'d> Listener<'d> {
 
     fn read(&mut self, piece: &[u8]) {
         let mut left = piece;
-        while self.fault.is_none() && !matches!(self.frames.last(), Some(Frame::Close(_))) {
+        while self.is_reading() {
             let mut view = View { received: left, replies: &mut self.replies };
             let (context, mut read) = (&mut self.context, None);
             let (_, peak) = count(|| read = Some(context.read(&mut view)));
