@@ -131,13 +131,6 @@ fn policies() -> Vec<(&'static str, Scenario)> {
             "any answers",
             dialect("htx-spot-v1", Role::Server, &PolicyConfig { answers: Some(wsbeat_core::policy::Answers::Any), ..plain.clone() }),
         ),
-        ("feed", dialect("htx-spot-v1", Role::Client, &PolicyConfig { feed_timeout: Some(MINUTE), ..plain.clone() })),
-        ("binance-spot", dialect("binance-spot", Role::Client, &plain).detail(Detail::Tokens)),
-        ("kucoin", dialect("kucoin", Role::Client, &plain)),
-        ("graphql-ws", dialect("graphql-ws", Role::Client, &plain)),
-        ("okx", dialect("okx", Role::Client, &plain)),
-        ("signalr", dialect("signalr", Role::Client, &plain)),
-        ("stomp-1.2", dialect("stomp-1.2", Role::Server, &plain)),
     ]
 }
 
