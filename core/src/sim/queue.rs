@@ -29,6 +29,8 @@ pub(super) enum What {
     UnreadAnswer(Token),
     /// What the peer sends by itself arrives.
     Heartbeat(Token),
+    /// The same, and its reading ends at a budget.
+    UnreadHeartbeat(Token),
     /// A message arrives that is no good gzip: the damage was drawn from this.
     Damaged(u64),
     /// A message arrives that inflates past every limit.

@@ -21,7 +21,7 @@ impl Outside<'_> {
             return;
         };
         if let Some(arrives) = self.answered_at(client, written) {
-            self.answer_comes(client, id, answer, arrives);
+            self.comes(client, id, arrives, answer.answer(), answer.unread());
             if self.is_stormy() {
                 self.mischief(client, id, answer, arrives);
             }
@@ -107,14 +107,15 @@ impl Outside<'_> {
         c.up.send(leaves, &network, &mut self.rng, &mut self.faults)
     }
 
-    fn answer_comes(&mut self, client: u32, id: ConnId, answer: Ask, arrives: Instant) {
+    /// Something arrives, in its turn or out of it, and is read at once or is left `unread` at first.
+    fn comes(&mut self, client: u32, id: ConnId, arrives: Instant, read: What, unread: What) {
         let mut at = arrives;
         if self.befalls(Fault::Reorder) {
             let wait = self.below(self.plan.reach.part(2));
             at = self.plan.clip(at.after(wait)).max(at);
         }
-        let unread = self.befalls(Fault::UnreadInput);
-        self.queue.push(at, client, id, if unread { answer.unread() } else { answer.answer() });
+        let is_unread = self.befalls(Fault::UnreadInput);
+        self.queue.push(at, client, id, if is_unread { unread } else { read });
     }
 
     /// What was left unread is read later.
@@ -188,7 +189,7 @@ impl Outside<'_> {
             }
         }
         let arrives = self.carried_up(client, now);
-        self.queue.push(arrives, client, id, What::Heartbeat(read));
+        self.comes(client, id, arrives, What::Heartbeat(read), What::UnreadHeartbeat(read));
         if self.is_stormy() {
             self.mischief(client, id, Ask::Heartbeat(token), arrives);
         }

@@ -189,6 +189,7 @@ impl<'a> World<'a> {
             What::UnreadPong(payload) => self.unread(event, What::Pong(payload)),
             What::UnreadAnswer(token) => self.unread(event, What::Answer(token)),
             What::Heartbeat(token) => self.peer_speaks(id, token),
+            What::UnreadHeartbeat(token) => self.unread(event, What::Heartbeat(token)),
             What::Damaged(draw) => {
                 let input = self.out.wire.damaged(draw, self.out.now.wall_ms);
                 self.arrives(id, input);
