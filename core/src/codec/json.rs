@@ -33,8 +33,8 @@ impl<'t> Raw<'t> {
     /// Whether it is an integer as written: digits, perhaps a minus, no fraction, no exponent, of any size.
     #[must_use]
     pub fn is_integer(self) -> bool {
-        let digits = self.0.strip_prefix('-').unwrap_or(self.0);
-        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        // A value of valid JSON is never empty, and never a minus alone.
+        self.0.strip_prefix('-').unwrap_or(self.0).bytes().all(|b| b.is_ascii_digit())
     }
 
     /// The number that its digits spell, be it an integer or a string of digits: no sign, no leading zero, within u64.

@@ -128,7 +128,7 @@ mod tests {
     fn what_cannot_be_is_told_by_its_key() {
         let told = |text: &str| toml(text).unwrap_err();
         assert!(told("ping_intervall = '5s'").contains("unknown key \"ping_intervall\": the nearest known one is \"ping_interval\""));
-        assert!(told("ping_interval = 5").contains("ping_interval = 5: a duration needs a unit"), "{}", told("ping_interval = 5"));
+        assert!(told("ping_interval = 5").contains("ping_interval = 5: a duration needs a unit"));
         assert!(told("misses = 0").contains("misses = 0: 1 to 255"));
         assert!(told("misses = -1").contains("misses = -1: 1 to 255"));
         assert!(told("cadence = ['spread']").contains("a text such as"));

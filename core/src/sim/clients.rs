@@ -94,4 +94,24 @@ mod tests {
     fn a_client_costs_a_few_bytes() {
         assert!(size_of::<Client>() <= 48, "{}", size_of::<Client>());
     }
+    #[test]
+    fn a_connection_is_its_clients_until_it_ends_and_its_slot_is_another_ones_then() {
+        let id = |index, generation| ConnId { index, generation };
+        let mut clients = Clients::new(2);
+        assert_eq!((clients.len(), clients.conn(0), clients.of(id(0, 0)), clients.is_reused(id(0, 0))), (2, None, None, false));
+        clients.connected(0, id(3, 0), Instant::ZERO);
+        assert_eq!(
+            (clients.conn(0), clients.of(id(3, 0)), clients.of(id(3, 1)), clients.of(id(9, 0))),
+            (Some(id(3, 0)), Some(0), None, None)
+        );
+        assert!(!clients.is_reused(id(3, 0)));
+        clients.disconnected(0);
+        assert_eq!((clients.conn(0), clients.of(id(3, 0)), clients.is_reused(id(3, 0))), (None, None, false));
+        clients.connected(1, id(3, 5), Instant::ZERO);
+        assert_eq!((clients.of(id(3, 5)), clients.is_reused(id(3, 0)), clients.is_reused(id(3, 5))), (Some(1), true, false));
+        // Who is no client has no connection.
+        clients.connected(2, id(4, 6), Instant::ZERO);
+        clients.disconnected(2);
+        assert_eq!((clients.conn(2), clients.of(id(4, 6)), clients.get(2).is_none()), (None, None, true));
+    }
 }

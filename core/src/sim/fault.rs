@@ -199,7 +199,8 @@ mod tests {
     fn every_kind_is_on_in_some_seeds_and_off_in_others() {
         for fault in Fault::ALL.into_iter().filter(|fault| fault.storm_ppm() > 0) {
             let on = (0..100).filter(|seed| Faults::swarm(*seed).ppm(fault) > 0).count();
-            assert!((20..80).contains(&on), "{}: {on}", fault.name());
+            let name = fault.name();
+            assert!((20..80).contains(&on), "{name}: {on}");
         }
     }
 }

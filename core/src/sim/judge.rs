@@ -361,3 +361,6 @@ impl Judge {
         rules::ends_by(&self.policy, watched) < self.ticked
     }
 }
+
+#[cfg(test)]
+mod tests;

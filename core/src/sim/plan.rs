@@ -145,3 +145,67 @@ fn keeps_the_honest(policy: &Policy, round_trip_max: Span) -> bool {
     let listened = app.listen.is_none_or(|listen| listen.limit.part(3) > round_trip_max);
     transport && asked && counted && listened
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Application, Ask, Listen, ListenFor, Matching, Transport};
+
+    const ROUND_TRIP: Span = Span::from_secs(1);
+
+    fn pinging(change: impl FnOnce(&mut Transport)) -> Policy {
+        let mut transport = Transport::strict();
+        change(&mut transport);
+        Policy { transport: Some(transport), ..Policy::off() }
+    }
+
+    fn asking(death: Death, change: impl FnOnce(&mut Ask)) -> Policy {
+        let mut ask = Ask::every(Span::from_secs(5), death);
+        change(&mut ask);
+        application(Some(ask), None)
+    }
+
+    fn listening(secs: u64) -> Policy {
+        application(None, Some(Listen { limit: Span::from_secs(secs), evidence: ListenFor::Messages }))
+    }
+
+    fn application(ask: Option<Ask>, listen: Option<Listen>) -> Policy {
+        let application = Application { ask, listen, answers_peer: true, feed_timeout: None, close_code: None };
+        Policy { application: Some(application), ..Policy::off() }
+    }
+
+    #[test]
+    fn a_calm_is_asked_of_policies_alone_that_promise_one() {
+        let second = Span::from_secs(1);
+        for (policy, keeps) in [
+            (Policy::off(), true),
+            (Policy::strict(), true),
+            (pinging(|t| t.timeout = second), false),
+            (pinging(|t| t.profile = Profile::Websockets), false),
+            (asking(Death::MissesBefore(2), |_| {}), true),
+            (asking(Death::MissesBefore(2), |ask| ask.period = second), true),
+            (asking(Death::MissesBefore(2), |ask| (ask.period, ask.matching) = (second, Matching::Newest)), false),
+            (asking(Death::MissesBefore(2), |ask| (ask.period, ask.jitter_ppm) = (second, 500_000)), false),
+            (asking(Death::MissesAfter(2), |_| {}), false),
+            (asking(Death::Timeout(second), |_| {}), false),
+            (asking(Death::Timeout(second.times(2)), |_| {}), true),
+            (asking(Death::Never, |_| {}), true),
+            (asking(Death::Never, |ask| ask.counts = Counts::Queued), false),
+            (asking(Death::Never, |ask| ask.cadence = Cadence::Together), true),
+            (asking(Death::Never, |ask| (ask.cadence, ask.jitter_ppm) = (Cadence::Together, 1)), false),
+            (listening(3), false),
+            (listening(4), true),
+            (Policy { transport: pinging(|t| t.timeout = second).transport, ..listening(4) }, false),
+        ] {
+            assert_eq!(keeps_the_honest(&policy, ROUND_TRIP), keeps, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_dead_peer_is_found_within_the_reach() {
+        let secs = |policy: &Policy| reach(policy).as_nanos() / 1_000_000_000;
+        assert_eq!((secs(&Policy::off()), secs(&Policy::strict()), secs(&listening(9)), secs(&listening(0))), (20, 40, 9, 1));
+        let asked = [Death::MissesBefore(2), Death::MissesAfter(3), Death::Timeout(Span::from_secs(7)), Death::Never];
+        assert_eq!(asked.map(|death| secs(&asking(death, |_| {}))), [15, 20, 12, 10]);
+    }
+}

@@ -104,3 +104,24 @@ impl PartialEq for Event {
 }
 
 impl Eq for Event {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn what_comes_at_one_instant_comes_in_the_order_of_its_planning() {
+        let nobody = ConnId { index: u32::MAX, generation: 0 };
+        let mut queue = Queue::default();
+        for (secs, client) in [(2, 1), (1, 2), (2, 3), (1, 4)] {
+            queue.push(Instant::from_secs(secs), client, nobody, What::Lost);
+        }
+        assert!(queue.pop_due(Instant::ZERO).is_none());
+        let (first, second) = (queue.pop_due(Instant::from_secs(9)), queue.pop_due(Instant::from_secs(9)));
+        assert_eq!((first.map(|e| e.client), second.map(|e| e.client)), (Some(2), Some(4)));
+        assert!(first == first && first != second);
+        let rest: Vec<u32> = core::iter::from_fn(|| queue.pop_due(Instant::from_secs(2))).map(|e| e.client).collect();
+        assert_eq!((rest, queue.next_at()), (alloc::vec![1, 3], Instant::NEVER));
+    }
+}

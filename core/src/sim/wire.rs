@@ -168,4 +168,46 @@ mod tests {
         assert!(malformed > 700, "{malformed}");
         assert_eq!((wire(Role::Server).damaged(3, 0), wire(Role::Server).bomb(0)), (Input::Data, Input::Data));
     }
+    #[test]
+    fn an_asking_client_gets_its_token_back_through_the_bytes_of_the_server() {
+        assert_eq!(wire(Role::Client).round_trip(Token(7), 0), Some(Token(7)));
+    }
+
+    #[test]
+    fn a_token_that_the_bytes_lose_does_not_come_back() {
+        let own = |recognise: &str| {
+            let toml = alloc::format!(
+                "[[dialect]]\nid = \"own\"\nsource = \"a test\"\nstatus = \"verified\"\ninitiator = \"server\"\nlayer = \"text\"\n\
+                 ping = '{{\"ping\":$t}}'\npong = '{{\"pong\":$t}}'\ntoken = \"counter-id\"\ninterval = \"5s\"\ndeath = \"none\"\n\
+                 recognise = {{ {recognise} }}\n"
+            );
+            Dialect::load(&toml).ok().and_then(|mut all| all.pop())
+        };
+        let lost = |recognise: &str| {
+            let dialect = own(recognise);
+            assert!(dialect.is_some(), "{recognise}");
+            let back = Wire::new(dialect.clone(), Role::Server, Detail::Bytes).round_trip(Token(7), 0);
+            (back, Wire::new(dialect, Role::Client, Detail::Bytes).heartbeat(Token(7), 0))
+        };
+        assert_eq!(lost("ping = [{ \"/ping\" = \"$t\" }]"), (Some(Token(7)), Some(Token(7))));
+        assert_eq!(lost("pong = [{ \"/other\" = \"$t\" }]"), (None, Some(Token(7))));
+        assert_eq!(lost("ping = [{ \"/other\" = \"$t\" }]"), (None, None));
+    }
+
+    #[test]
+    fn what_was_heard_goes_in_as_what_it_is() {
+        let negotiated = crate::dialect::Negotiated::default();
+        let text = Message::Text("");
+        for (heard, input) in [
+            (Heard::Data(text), Input::Data),
+            (Heard::Reply(text), Input::Data),
+            (Heard::Agreed { reply: text, negotiated }, Input::Data),
+            (Heard::Heartbeat { token: Token(1), answer: None }, Input::Heartbeat(Token(1))),
+            (Heard::Answer(Token(2)), Input::Answer(Token(2))),
+            (Heard::Malformed, Input::Fault(Fault::Malformed)),
+            (Heard::TooBig, Input::Fault(Fault::TooBig)),
+        ] {
+            assert_eq!(meaning(heard), input);
+        }
+    }
 }

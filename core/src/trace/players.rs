@@ -124,3 +124,31 @@ impl Writing {
         planned.is_none_or(|at| *at <= now).then_some(news)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_the_newest_ping_unless_it_is_that_of_the_newest_heartbeat_too() {
+        let id = ConnId { index: 0, generation: 0 };
+        let mut players = Players::default();
+        players.add(id);
+        let mut written = |action: Option<Action>, token| {
+            action.iter().for_each(|action| assert!(players.note(id, action) > 0));
+            players.get(1).map(|player| player.written(Token(token)))
+        };
+        assert_eq!(written(None, 7), Some(Input::HeartbeatFlushed(Token(7))));
+        assert_eq!(written(Some(Action::Ping(Payload::Eight(7))), 7), Some(Input::PingFlushed(Payload::Eight(7))));
+        assert_eq!(written(None, 8), Some(Input::HeartbeatFlushed(Token(8))));
+        assert_eq!(written(Some(Action::Heartbeat(Token(7))), 7), Some(Input::HeartbeatFlushed(Token(7))));
+    }
+
+    #[test]
+    fn who_was_never_there_sends_nothing_and_does_not_end() {
+        let nobody = ConnId { index: 0, generation: 0 };
+        let mut players = Players::default();
+        players.end(1);
+        assert_eq!((players.note(nobody, &Action::Ping(Payload::Empty)), players.len()), (0, 0));
+    }
+}

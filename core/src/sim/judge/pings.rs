@@ -153,3 +153,122 @@ impl PingWatch {
         silent.min(self.stuck_since.after(t.write_stall))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Transport = Transport::strict();
+
+    fn at(secs: u64) -> Instant {
+        Instant::from_secs(secs)
+    }
+
+    fn eight(n: u64) -> Payload {
+        Payload::Eight(n)
+    }
+
+    /// Pings 1 to `count`, 20 s apart from 15 s on, each written at once.
+    fn pinged(count: u64) -> PingWatch {
+        let mut watch = PingWatch::NEW;
+        for n in 1..=count {
+            let now = at(20 * n - 5);
+            assert_eq!(watch.sent(&T, eight(n), now, Some(now)), None);
+            watch.flushed(eight(n), now);
+        }
+        watch
+    }
+
+    #[test]
+    fn a_ping_waits_until_the_last_was_written_and_a_deadline_is_free() {
+        let mut watch = pinged(0);
+        assert_eq!(watch.sent(&T, eight(1), at(15), None), None);
+        assert_eq!(watch.sent(&T, eight(2), at(35), None), Some("a ping is queued while one is unwritten"));
+        // News of a ping that is none of these writes nothing.
+        watch.flushed(eight(9), at(36));
+        assert_eq!(watch.sent(&T, eight(3), at(55), None), Some("a ping is queued while one is unwritten"));
+        let told = pinged(4).sent(&T, eight(5), at(95), None);
+        assert_eq!(told, Some("a ping is queued while four have their deadline running"));
+    }
+
+    #[test]
+    fn a_payload_is_never_empty_and_never_that_of_a_ping_before() {
+        for payload in [Payload::Empty, eight(1), eight(2)] {
+            let told = pinged(2).sent(&T, payload, at(55), None);
+            assert_eq!(told, Some("the payload of a ping is empty or was used before"));
+        }
+    }
+
+    #[test]
+    fn pings_are_an_interval_apart_unless_they_jitter_wait_for_idleness_or_were_late() {
+        let off_grid = |t: &Transport, in_time| pinged(1).sent(t, eight(2), at(36), in_time);
+        assert_eq!(off_grid(&T, Some(at(36))), Some("pings are not an interval apart"));
+        assert_eq!(off_grid(&T, None), None);
+        assert_eq!(off_grid(&Transport { jitter_ppm: 1, ..T }, Some(at(36))), None);
+        assert_eq!(off_grid(&Transport { only_when_idle: true, ..T }, Some(at(36))), None);
+    }
+
+    #[test]
+    fn what_is_life_discharges_and_nothing_else_does() {
+        let lives = |t: &Transport, hear: fn(&mut PingWatch, &Transport)| {
+            let mut watch = pinged(1);
+            hear(&mut watch, t);
+            !watch.may_be_given_up(t, at(35))
+        };
+        let listening = |evidence| Transport { evidence, ..T };
+        for (evidence, bytes, frame) in
+            [(Evidence::PongOnly, false, false), (Evidence::AnyFrame, false, true), (Evidence::AnyBytes, true, true)]
+        {
+            assert_eq!(lives(&listening(evidence), |w, t| w.bytes(t)), bytes, "{evidence:?}");
+            assert_eq!(lives(&listening(evidence), |w, t| w.frame(t)), frame, "{evidence:?}");
+        }
+        assert!(lives(&T, |w, t| w.pong(t, eight(1))));
+        assert!(!lives(&T, |w, t| w.pong(t, eight(2))));
+        assert!(!lives(&T, |w, t| w.pong(t, Payload::Empty)));
+        assert!(lives(&Transport { answers: Answers::Any, ..T }, |w, t| w.pong(t, eight(2))));
+        let tolerant = Transport { tolerate_empty: true, ..T };
+        assert!(lives(&tolerant, |w, t| w.pong(t, Payload::Empty)));
+        assert!(!lives(&tolerant, |w, t| w.pong(t, eight(2))));
+    }
+
+    #[test]
+    fn a_tolerated_empty_pong_resolves_one_ping_and_no_more_than_there_are() {
+        let t = Transport { tolerate_empty: true, ..T };
+        let mut watch = pinged(2);
+        assert_eq!(watch.sent(&t, eight(3), at(55), None), None);
+        for _ in 0..2 {
+            watch.pong(&t, Payload::Empty);
+            assert!(watch.is_stuck(&t, at(95)), "the newest is unwritten");
+        }
+        watch.pong(&t, Payload::Empty);
+        assert!(!watch.is_stuck(&t, at(95)), "it overtook the news of its writing");
+        // None is left: it discharges nothing.
+        watch.flushed(eight(3), at(96));
+        assert_eq!(watch.sent(&t, eight(4), at(100), None), None);
+        watch.flushed(eight(4), at(100));
+        watch.pong(&t, eight(4));
+        assert_eq!(watch.sent(&t, eight(5), at(120), None), None);
+        watch.flushed(eight(5), at(120));
+        watch.pong(&t, Payload::Empty);
+        watch.pong(&t, Payload::Empty);
+        assert!(!watch.may_be_given_up(&t, at(200)));
+    }
+
+    #[test]
+    fn after_a_sleep_the_time_of_what_is_unanswered_starts_anew() {
+        let mut watch = pinged(1);
+        watch.rebase(at(50));
+        assert!(!watch.may_be_given_up(&T, at(69)));
+        assert!(watch.may_be_given_up(&T, at(70)));
+        let mut idle = pinged(0);
+        idle.rebase(at(50));
+        assert_eq!(idle.ends_by(&T), Instant::NEVER);
+    }
+
+    #[test]
+    fn an_adaptive_timeout_may_be_as_short_as_two_seconds() {
+        let adaptive = Transport { adaptive: true, ..T };
+        assert_eq!((pinged(1).may_be_given_up(&adaptive, at(16)), pinged(1).may_be_given_up(&adaptive, at(17))), (false, true));
+        assert_eq!((pinged(1).may_be_given_up(&T, at(34)), pinged(1).may_be_given_up(&T, at(35))), (false, true));
+    }
+}

@@ -236,3 +236,6 @@ pub(super) fn ends_by(policy: &Policy, watched: &Watched) -> Instant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
