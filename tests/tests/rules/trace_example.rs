@@ -3,7 +3,7 @@
 use wsbeat_core::dialect::{Dialect, Role};
 use wsbeat_core::policy::PolicyConfig;
 use wsbeat_core::time::Instant;
-use wsbeat_core::trace::{Diff, Digest, Header, Ticks, Trace, TraceLimits};
+use wsbeat_core::trace::{Diff, Digest, Header, Recorder, Ticks, Trace, TraceLimits};
 use wsbeat_tests::trace::{differences, replayed};
 
 const EXAMPLE: &str = r#"{"v":1,"trace":"wsbeat","seed":7,"ticks":"auto","dialect":"htx-spot-v1","interval":"5s","misses":2,"cadence":"together"}
@@ -144,4 +144,21 @@ fn a_line_that_was_not_done_is_one_difference_and_what_was_delivered_is_none() {
     for deliver in [r#"{"t":6000000000,"conn":1,"out":"deliver"}"#, r#"{"t":6000000000,"conn":1,"out":"deliver","data":"x"}"#] {
         assert_eq!(differences(&EXAMPLE.replace(answer, &format!("{answer}\n{data}\n{deliver}"))).unwrap(), "");
     }
+}
+
+#[test]
+fn a_replay_tells_how_many_connections_there_were() {
+    let opens: String = (1..=3).map(|conn| format!("{{\"t\":0,\"conn\":{conn},\"in\":\"open\"}}\n")).collect();
+    let head = EXAMPLE.lines().next().unwrap();
+    let text = format!("{head}\n{opens}{{\"t\":9,\"conn\":2,\"in\":\"lost\"}}\n");
+    let ended = Trace::read(text.as_bytes(), TraceLimits::default()).unwrap().replay(Some(Instant::from_nanos(9)), |_| {}).unwrap();
+    assert_eq!((ended.connections, ended.open), (3, 2));
+}
+
+#[test]
+fn what_is_recorded_has_its_ticks_in_it_whatever_the_header_says() {
+    let mut line = String::new();
+    let _ = Recorder::start(&Header { ticks: Ticks::Auto, ..Header::default() }, &mut line);
+    let trace = Trace::read(line.as_bytes(), TraceLimits::default()).unwrap();
+    assert_eq!(trace.header().ticks, Ticks::Recorded);
 }
