@@ -21,4 +21,5 @@ app = App()
 app.ws("/*", {"idle_timeout": 8, "send_pings_automatically": True, "compression": 0, "message": lambda ws, message, opcode: None})
 # It does not tell which port it was given.
 app.listen(free_port(), lambda config: print(f"listening on ws://127.0.0.1:{config.port}", flush=True))
-app.run()
+# Its own loop: `app.run` asks asyncio a few hundred times a second whether it has something to do.
+app.loop.uv_loop.run()
