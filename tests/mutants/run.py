@@ -31,7 +31,8 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PACKAGES = ["-p", "wsbeat-core", "-p", "wsbeat-tests", "--no-default-features", "--features", "wsbeat-core/sim"]
-PROGRAMS = ["--lib", "--test", "rules", "--test", "codec_gzip_memory", "--test", "dialect_memory", "--test", "fuzz_corpus"]
+OTHERS = ("rules", "zero_allocation", "codec_gzip_memory", "dialect_memory", "fuzz_corpus")
+PROGRAMS = ["--lib", *(f"--test={name}" for name in OTHERS)]
 # How many seconds all tests of a stage take together, at most; all others are the last stage.
 STAGES_S = [1, 10]
 # A test whose mutant takes this many times as long, and at least so many seconds, goes round for ever.
