@@ -41,7 +41,7 @@ impl One {
             }
             let (now, sent) = (Now::new(at, 0), self.actions.len());
             let _ = self.hub.advance(now, 9, &mut |_, action| self.actions.push(action));
-            for action in self.actions[sent..].to_vec() {
+            for action in self.actions[sent..].iter().copied() {
                 let written = match action {
                     Action::Ping(payload) => Input::PingFlushed(payload),
                     Action::Heartbeat(token) => Input::HeartbeatFlushed(token),
