@@ -41,10 +41,10 @@ impl One {
             }
             let (now, sent) = (Now::new(at, 0), self.actions.len());
             let _ = self.hub.advance(now, 9, &mut |_, action| self.actions.push(action));
-            for action in &self.actions[sent..] {
+            for action in self.actions[sent..].iter().copied() {
                 let written = match action {
-                    Action::Ping(payload) => Input::PingFlushed(*payload),
-                    Action::Heartbeat(token) => Input::HeartbeatFlushed(*token),
+                    Action::Ping(payload) => Input::PingFlushed(payload),
+                    Action::Heartbeat(token) => Input::HeartbeatFlushed(token),
                     _ => continue,
                 };
                 self.hub.input(now, self.id, written, &mut |_, action| panic!("{action:?}"));
