@@ -96,8 +96,7 @@ fn present(at: Instant) -> Now {
 
 /// How long this thread has been on a processor.
 fn on_processor() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    Duration::from_nanos(stat.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds first"))
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).expect("not before it began")
 }
 
 fn sizes() -> Vec<u32> {

@@ -55,7 +55,7 @@ PROPTEST = {
     "WSBEAT_MODEL_CASES": "64",
 }
 # What only benchmarks and examples need: half of what there is to build.
-BENCHES = r"^(criterion|miniz_oxide|tokio|tokio-util)\b.*\n"
+BENCHES = r"^(criterion|miniz_oxide|rustix|tokio|tokio-util)\b.*\n"
 # What decides which mutant runs: nothing in a constant, the environment otherwise.
 SWITCH = """
 #[doc(hidden)]

@@ -143,7 +143,9 @@ fn keeps_the_honest(policy: &Policy, round_trip_max: Span) -> bool {
     });
     let counted = app.ask.is_none_or(|ask| ask.counts == Counts::Written && (ask.cadence == Cadence::Spread || ask.jitter_ppm == 0));
     let listened = app.listen.is_none_or(|listen| listen.limit.part(3) > round_trip_max);
-    transport && asked && counted && listened
+    // Honest peers answer; they have no data to send.
+    let fed = app.feed_timeout.is_none();
+    transport && asked && counted && listened && fed
 }
 
 #[cfg(test)]
@@ -174,6 +176,13 @@ mod tests {
         Policy { application: Some(application), ..Policy::off() }
     }
 
+    /// As `listening(4)`, and data is wanted.
+    fn feeding() -> Policy {
+        let feed_timeout = Some(Span::from_secs(60));
+        let application = listening(4).application.map(|app| Application { feed_timeout, ..app });
+        Policy { application, ..Policy::off() }
+    }
+
     #[test]
     fn a_calm_is_asked_of_policies_alone_that_promise_one() {
         let second = Span::from_secs(1);
@@ -195,6 +204,7 @@ mod tests {
             (asking(Death::Never, |ask| (ask.cadence, ask.jitter_ppm) = (Cadence::Together, 1)), false),
             (listening(3), false),
             (listening(4), true),
+            (feeding(), false),
             (Policy { transport: pinging(|t| t.timeout = second).transport, ..listening(4) }, false),
         ] {
             assert_eq!(keeps_the_honest(&policy, ROUND_TRIP), keeps, "{policy:?}");

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::codec::gzip::write_gzip;
-use crate::dialect::{Decoder, Dialect, Encoder, Heard, Message, Role};
+use crate::dialect::{Decoder, Dialect, Encoder, Heard, Layer, Message, Role};
 use crate::event::{Fault, Input, Token};
 use crate::rng::Rng;
 
@@ -74,7 +74,8 @@ impl Wire {
     /// The token of a heartbeat of the peer's as we read it; `None` where the bytes lose it.
     pub(super) fn heartbeat(&mut self, token: Token, wall_ms: u64) -> Option<Token> {
         let dialect = self.dialect.as_ref().filter(|_| self.detail == Detail::Bytes);
-        let Some(dialect) = dialect.filter(|dialect| dialect.may_ask(self.role.other())) else {
+        // Control frames are the library's, not the dialect's.
+        let Some(dialect) = dialect.filter(|dialect| dialect.layer() != Layer::Control && dialect.may_ask(self.role.other())) else {
             return Some(token);
         };
         let heartbeat = dialect.heartbeat_from(self.role.other(), token, &mut self.encoder);
@@ -168,6 +169,13 @@ mod tests {
         assert!(malformed > 700, "{malformed}");
         assert_eq!((wire(Role::Server).damaged(3, 0), wire(Role::Server).bomb(0)), (Input::Data, Input::Data));
     }
+
+    #[test]
+    fn control_frames_have_no_bytes_of_a_dialect() {
+        let mut client = Wire::new(Dialect::preset("binance-spot").cloned(), Role::Client, Detail::Bytes);
+        assert_eq!(client.heartbeat(Token(7), 0), Some(Token(7)));
+    }
+
     #[test]
     fn an_asking_client_gets_its_token_back_through_the_bytes_of_the_server() {
         assert_eq!(wire(Role::Client).round_trip(Token(7), 0), Some(Token(7)));

@@ -110,7 +110,10 @@ fn policies() -> Vec<(&'static str, Scenario)> {
         assert_eq!(config.set("profile", name), Ok(true));
         pinging(config)
     };
-    vec![
+    let mut fed = plain.clone();
+    assert_eq!(fed.set("feed_timeout", "60s"), Ok(true));
+    let clients = ["binance-spot", "kucoin", "graphql-ws", "okx", "signalr"].map(|id| (id, dialect(id, Role::Client, &plain)));
+    let others = vec![
         ("answers", told("answers", "any")),
         ("tolerate_empty", told("tolerate_empty", "true")),
         ("adaptive", told("adaptive", "true")),
@@ -131,7 +134,10 @@ fn policies() -> Vec<(&'static str, Scenario)> {
             "any answers",
             dialect("htx-spot-v1", Role::Server, &PolicyConfig { answers: Some(wsbeat_core::policy::Answers::Any), ..plain.clone() }),
         ),
-    ]
+        ("feed_timeout", dialect("htx-spot-v1", Role::Client, &fed)),
+        ("stomp-1.2", dialect("stomp-1.2", Role::Server, &plain)),
+    ];
+    others.into_iter().chain(clients).collect()
 }
 
 #[test]
