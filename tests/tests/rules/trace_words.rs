@@ -131,6 +131,11 @@ fn damaged_heartbeats_and_bombs_are_heard_as_what_they_are() {
     let outs = replayed(&trace(header, &lines)).unwrap();
     assert!(outs[0].contains("\"t\":4000000000") && outs[0].contains("\"verdict\":\"malformed\""), "{outs:?}");
     assert_eq!(log(header, &lines[..4]), "close 15, abort 20", "three in a row may be, and then the server is silent");
+    let mut zeros = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut zeros, &[0; 200_000]).unwrap();
+    let bomb = base64::engine::Engine::encode(&base64::engine::general_purpose::STANDARD, zeros.finish().unwrap());
+    let outs = replayed(&trace(header, &[OPEN, &format!("{{\"t\":1,\"in\":\"binary\",\"b64\":\"{bomb}\"}}")])).unwrap();
+    assert!(outs[0].contains("\"t\":1,") && outs[0].contains("\"code\":1009"), "{outs:?}");
 }
 
 #[test]
