@@ -22,7 +22,7 @@ pub(crate) enum Purpose {
 
 /// The first connections of a world have a phase of their own: so many.
 const APART: u64 = 1_024;
-/// Later ones share it, so many each.
+/// Later ones share the draw of it, so many each.
 const TOGETHER: u64 = 16;
 
 /// A source of chance for one connection: (seed, serial of the connection).
@@ -50,8 +50,8 @@ impl Chance {
 
     /// How far into `below` what comes first lies: drawn evenly from [0, `below`).
     ///
-    /// Few connections are drawn each for itself, of a crowd sixteen together. Those that were accepted one after the other
-    /// lie side by side in memory, in the kernel's too, and what is sent to one of them fetches the next.
+    /// Few connections are drawn each for itself, later ones sixteen together. Those of a crowd, which open together, then have one
+    /// phase; and they lie side by side in memory, in the kernel's too, where what is sent to one of them fetches the next.
     #[must_use]
     pub(crate) const fn phase(self, purpose: Purpose, below: Span) -> Span {
         let of = if self.serial < APART { self.serial } else { self.serial - self.serial % TOGETHER };

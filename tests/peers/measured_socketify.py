@@ -1,4 +1,4 @@
-"""uWebSockets as it is compared, by socketify: ping INTERVAL_MS. Its own pings, in C++; nothing of Python runs for them.
+"""uWebSockets as it is compared, by socketify: ping, and an interval that it cannot heed. Its own pings, in C++; nothing of Python runs for them.
 
 Its timer has steps of 4 s, and it pings 4 s before `idle_timeout` is over: with the least that it takes, 8 s, every 4 s,
 all connections in the same step.

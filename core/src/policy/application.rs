@@ -54,7 +54,7 @@ pub struct Ask {
 pub enum Cadence {
     /// At k · period of the caller's time, for all connections at once.
     Together,
-    /// On a grid of each connection's own, its phase drawn from the seed; beyond the first 1,024 connections sixteen neighbours share one.
+    /// On a grid of each connection's own, its phase drawn from the seed; beyond the first 1,024 connections sixteen neighbours share the draw.
     #[default]
     Spread,
 }

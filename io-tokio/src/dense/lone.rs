@@ -55,8 +55,8 @@ pub(crate) fn lone(role: Role, bytes: &mut [u8], message_bytes_max: u32) -> Opti
 /// Masks, or takes the mask off (RFC 6455 §5.3).
 fn mask(payload: &mut [u8], key: Option<[u8; 4]>) {
     let Some(key) = key else { return };
-    for (byte, key) in payload.iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
+    for word in payload.chunks_mut(key.len()) {
+        word.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
     }
 }
 

@@ -108,11 +108,12 @@ impl Driver {
         let own = self.slot(id).and_then(|slot| slot.busy.as_mut()?.partial.take());
         if own.is_none() {
             if let Some(frame) = lone(ROLE, bytes, self.config.message_bytes_max) {
-                return match frame {
+                match frame {
                     Lone::Text(text) => self.message(id, Message::Text(text)),
                     Lone::Binary(bytes) => self.message(id, Message::Binary(bytes)),
                     Lone::Pong(payload) => self.input(id, Input::Pong(Payload::parse(payload))),
-                };
+                }
+                return self.at_rest(id);
             }
         }
         let (mut context, mut walk) = own.unwrap_or_else(|| {
@@ -131,6 +132,10 @@ impl Driver {
         if is_readable {
             self.spare = Some(context);
         }
+        self.at_rest(id);
+    }
+
+    fn at_rest(&mut self, id: ConnId) {
         if let Some(slot) = self.slot(id) {
             slot.settle();
         }

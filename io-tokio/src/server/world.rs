@@ -374,7 +374,7 @@ impl World {
 
 fn trim<T>(queue: &mut VecDeque<T>) {
     if queue.is_empty() && queue.capacity() > SLOTS_KEPT {
-        queue.shrink_to(0);
+        queue.shrink_to(SLOTS_KEPT);
     }
 }
 
