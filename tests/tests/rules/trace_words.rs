@@ -237,3 +237,23 @@ fn what_a_message_means_is_no_line_of_its_own_and_anything_else_is() {
     recorder.input(now(4), ONE, Input::Pong(Payload::Empty), &mut out);
     assert_eq!(names(&out), ["open", "open", "text", "text", "data", "text", "fault", "text", "pong"]);
 }
+
+#[test]
+fn a_recorder_writes_how_many_bytes_came_with_what_payload_and_never_goes_back_in_time() {
+    let mut out = String::new();
+    let mut recorder = Recorder::start(&Header::default(), &mut out);
+    recorder.accept(now(1), ONE, &mut out);
+    for (secs, input) in [(1, Input::Opened), (2, Input::Bytes(5)), (3, Input::Pong(Payload::Other))] {
+        recorder.input(now(secs), ONE, input, &mut out);
+    }
+    recorder.idle(now(9), &mut out);
+    recorder.input(now(4), ONE, Input::Unread, &mut out);
+    recorder.idle(now(10), &mut out);
+    let line = |name: &str| {
+        let line = out.lines().find(|line| line.contains(&format!("\"in\":\"{name}\""))).unwrap();
+        serde_json::from_str::<serde_json::Value>(line).unwrap()
+    };
+    assert_eq!(line("bytes")["n"], 5, "{out}");
+    assert_eq!(line("pong")["b64"], "AA==", "{out}");
+    assert_eq!(line("unread")["t"], 9_000_000_000u64, "time had come to 9 s: {out}");
+}
