@@ -200,7 +200,7 @@ fn forms(field: &str, template: Option<&Template>, given: Option<&Vec<wishes::Fo
         return given.iter().map(|f| form(&name, f)).collect();
     }
     let derived = Form::of(template);
-    if template.has_others() || template.has_tokens() || derived.has_token() != template.has_token() {
+    if template.has_others() || template.repeats_token() || derived.has_token() != template.has_token() {
         let limit = "a JSON object with $t in one place, or recognise for it";
         return Err(wrong(field, template.source(), limit));
     }

@@ -128,7 +128,7 @@ impl Template {
     }
 
     /// Whether a token has more than one place in it.
-    pub(super) fn has_tokens(&self) -> bool {
+    pub(super) fn repeats_token(&self) -> bool {
         self.pieces.iter().filter(|p| matches!(p, Piece::Token { .. })).count() > 1
     }
 

@@ -94,6 +94,7 @@ mod tests {
     fn a_client_costs_a_few_bytes() {
         assert!(size_of::<Client>() <= 48, "{}", size_of::<Client>());
     }
+
     #[test]
     fn a_connection_is_its_clients_until_it_ends_and_its_slot_is_another_ones_then() {
         let id = |index, generation| ConnId { index, generation };
