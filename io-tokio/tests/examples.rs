@@ -8,13 +8,13 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use wsbeat_tokio::client::{Client, Connection};
-use wsbeat_tokio::heartbeat::{AnswerFaults, Event, Voice};
+use wsbeat_tokio::heartbeat::{AnswerFaults, Voice};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -77,6 +77,10 @@ async fn mute(url: &str) -> Option<u16> {
 
 #[cfg(feature = "axum")]
 mod route {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use wsbeat_tokio::heartbeat::Event;
+
     use super::*;
 
     #[tokio::test]
