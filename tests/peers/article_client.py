@@ -9,7 +9,7 @@ import threading
 
 import websocket
 
-from peer import arguments, close_facts, emit, hexed, start
+from peer import arguments, close_facts, emit, hexed, start, telling
 
 OPCODE_CLOSE = websocket.ABNF.OPCODE_CLOSE
 
@@ -31,11 +31,12 @@ class Answers:
         timer.start()
 
     def _send(self, send, facts):
-        try:
-            send()
-        except Exception as error:
-            return emit("answer-failed", error=type(error).__name__, **facts)
-        emit("answer", **facts)
+        with telling:
+            try:
+                send()
+            except Exception as error:
+                return emit("answer-failed", error=type(error).__name__, **facts)
+            emit("answer", **facts)
 
 
 def on_open(ws):

@@ -8,7 +8,7 @@ import asyncio
 import json
 import threading
 
-from peer import arguments, emit, hexed, start
+from peer import arguments, emit, hexed, start, telling
 
 SYMBOL = "BTCUSDT"
 
@@ -60,8 +60,9 @@ def bybit():
 
     def watched_ping(manager):
         if may_answer():
-            send_ping(manager)
-            emit("asked", conn=1)
+            with telling:
+                send_ping(manager)
+                emit("asked", conn=1)
 
     def watched_message(manager, text):
         message = json.loads(text)

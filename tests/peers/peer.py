@@ -12,14 +12,15 @@ import sys
 import threading
 import time
 
-_print_lock = threading.Lock()
+# Held while something is sent and told: what comes of it cannot be told by another thread before it.
+telling = threading.RLock()
 _lag_s = 0.0
 
 
 def emit(event, **facts):
     """Prints one event line."""
     global _lag_s
-    with _print_lock:
+    with telling:
         line = {"t": time.monotonic(), "lag": round(_lag_s, 6), "event": event, **facts}
         _lag_s = 0.0
         sys.stdout.write(json.dumps(line) + "\n")
