@@ -4,6 +4,7 @@ mod admin;
 mod handler;
 mod limit;
 mod lines;
+mod listener;
 mod live;
 mod reload;
 mod running;
