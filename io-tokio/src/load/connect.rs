@@ -10,8 +10,9 @@ use super::config::LoadError;
 use crate::client::ConnectError;
 use crate::client::request::Target;
 
-/// How many connections share one source address; a system has some 28,000 ports to give.
-const PER_SOURCE: u32 = 20_000;
+/// How many connections share one source address. Linux has 28,232 ports to give and looks among every other one first: from
+/// 14,000 connections on it searches for each, which costs thirty times what connecting does.
+const PER_SOURCE: u32 = 12_000;
 
 /// The first address of the target's.
 pub(super) fn resolve(target: &Target) -> Result<SocketAddr, LoadError> {
@@ -20,7 +21,7 @@ pub(super) fn resolve(target: &Target) -> Result<SocketAddr, LoadError> {
     Ok(found.ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "no address")))?)
 }
 
-/// On loopback every address of 127.0.0.0/8 is ours: more connections than ports come from several.
+/// On loopback every address of 127.0.0.0/8 is ours: many connections come from several.
 fn source(to: SocketAddr, number: u32) -> Option<SocketAddr> {
     let step = number / PER_SOURCE;
     let is_v4_loopback = matches!(to.ip(), IpAddr::V4(ip) if ip.is_loopback());
@@ -53,11 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_connections_than_ports_come_from_several_addresses() {
+    fn many_connections_come_from_several_addresses() {
         let to = "127.0.0.1:80".parse().unwrap();
-        assert_eq!(source(to, 19_999), None);
-        assert_eq!(source(to, 20_000), Some("127.0.0.2:0".parse().unwrap()));
-        assert_eq!(source(to, 59_999), Some("127.0.0.3:0".parse().unwrap()));
+        assert_eq!(source(to, 11_999), None);
+        assert_eq!(source(to, 12_000), Some("127.0.0.2:0".parse().unwrap()));
+        assert_eq!(source(to, 35_999), Some("127.0.0.3:0".parse().unwrap()));
         assert_eq!(source("192.0.2.1:80".parse().unwrap(), 60_000), None);
     }
 }
