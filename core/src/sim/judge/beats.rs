@@ -132,15 +132,22 @@ impl BeatWatch {
     pub(super) fn answer(&mut self, ask: &Ask, token: Token, now: Instant) {
         let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0).and_then(|p| u8::try_from(p).ok());
         let window = ask.matching.window().min(self.unanswered);
+        let any = ask.matching == Matching::Any || ask.answers == Answers::Any;
         match place {
-            Some(place) if ask.matching != Matching::Any && place < window => self.matched(ask, place, now),
-            _ if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(now),
+            // Where any answer answers all that was written, one that tells its heartbeat adds something for the unwritten only.
+            Some(place) if place < window && (!any || self.overtakes(place)) => self.matched(ask, place, now),
+            _ if any => self.any(ask, now),
             _ => {}
         }
     }
 
+    /// Whether the answer to this one comes before the news of its writing (R6).
+    fn overtakes(&self, place: u8) -> bool {
+        place == 0 && self.unwritten == Unwritten::Counted
+    }
+
     fn matched(&mut self, ask: &Ask, place: u8, now: Instant) {
-        let overtook = place == 0 && self.unwritten == Unwritten::Counted;
+        let overtook = self.overtakes(place);
         if self.withheld(ask, now) {
             (self.delay, self.delay_behind) = (self.delay.plus(ask.period), self.delay_behind.plus(ask.period));
         }
@@ -175,12 +182,17 @@ impl BeatWatch {
         sent.after(ask.period.times(unwritten.as_nanos().div_ceil(ask.period.as_nanos().max(1))))
     }
 
-    fn any(&mut self, now: Instant) {
+    fn any(&mut self, ask: &Ask, now: Instant) {
         let waiting = u8::from(self.unwritten == Unwritten::Counted);
         if self.unanswered > waiting {
             self.unanswered = waiting;
-            (self.base, self.delay) = (now, Span::ZERO);
+        } else if waiting > 0 && ask.matching == Matching::Any {
+            // It can only mean the one whose writing is not told yet (R6); the clock of that runs on.
+            (self.unanswered, self.unwritten) = (0, Unwritten::Uncounted);
+        } else {
+            return;
         }
+        (self.base, self.delay) = (now, Span::ZERO);
     }
 
     /// The host slept: what is unanswered starts anew (R5).
@@ -302,6 +314,24 @@ mod tests {
         assert_eq!(unanswered(&plain(), 1), 1);
         assert_eq!(unanswered(&ask(|a| a.answers = Answers::Any), 9), 0);
         assert_eq!(unanswered(&ask(|a| a.matching = Matching::Any), 9), 0);
+    }
+
+    #[test]
+    fn an_answer_that_comes_before_the_news_of_the_writing_counts_whether_it_bears_a_token_or_not() {
+        let any = ask(|a| (a.matching, a.death) = (Matching::Any, Death::MissesBefore(1)));
+        for (token, next) in [(1, None), (0, Some("a heartbeat is queued while one is unwritten"))] {
+            let mut watch = BeatWatch::opened(at(0));
+            assert_eq!(watch.sent(&any, Token(1), at(5), Span::ZERO, false), None);
+            watch.answer(&any, Token(token), at(6));
+            assert_eq!(watch.unanswered(), 0);
+            // Without a token it may have been another's: that it is written is told by the news alone.
+            assert_eq!(watch.sent(&any, Token(2), at(10), Span::ZERO, false), next);
+        }
+        let own = ask(|a| a.answers = Answers::Any);
+        let mut watch = BeatWatch::opened(at(0));
+        assert_eq!(watch.sent(&own, Token(1), at(5), Span::ZERO, false), None);
+        watch.answer(&own, Token(9), at(6));
+        assert_eq!(watch.unanswered(), 1, "where answers have tokens, another's is not this one's");
     }
 
     #[test]
