@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) peer_period: Option<Span>,
     /// How long the transport may take no byte.
     pub(super) write_stall: Span,
+    /// How long a handshake may take.
+    pub(super) handshake: Span,
     /// When the storm ends.
     pub(super) storm_ends: Instant,
     /// From when on nobody may be given up; `NEVER` where that cannot be asked of this policy and network.
@@ -49,6 +51,7 @@ impl Plan {
             reach,
             peer_period: policy.application.and_then(|app| app.listen).map(|listen| listen.limit.part(3)),
             write_stall: write_stall(policy),
+            handshake: policy.limits.handshake_timeout,
             storm_ends,
             calm_from: if judged { storm_ends.after(settle) } else { Instant::NEVER },
             ends: Instant::ZERO.after(length),

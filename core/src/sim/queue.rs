@@ -11,6 +11,12 @@ use crate::time::Instant;
 pub(super) enum What {
     /// A client connects.
     Connects,
+    /// The request of a handshake arrives whose reading ends at a budget; whether its peer will complete it.
+    UnreadRequest { completes: bool },
+    /// It is read.
+    Request { completes: bool },
+    /// The handshake is complete.
+    Opens,
     /// A peer that asks does.
     Asks,
     /// A ping was written.

@@ -1,5 +1,7 @@
 //! The loop: time jumps to what comes next, what has arrived goes in, then what is due is done.
 
+mod handshake;
+
 use super::clients::{Ask, Clients};
 use super::fault::Fault;
 use super::link::Latency;
@@ -180,6 +182,9 @@ impl<'a> World<'a> {
         }
         match event.what {
             What::Connects => self.connect(event.client),
+            What::UnreadRequest { completes } => self.unread_request(event.client, id, completes),
+            What::Request { completes } => self.request(event.client, id, completes),
+            What::Opens => self.opened(event.client, id),
             What::Asks => self.out.peer_asks(event.client, id, event.at),
             What::PingWritten(payload) => self.written(id, Input::PingFlushed(payload)),
             What::HeartbeatWritten(token) => self.written(id, Input::HeartbeatFlushed(token)),
@@ -237,28 +242,6 @@ impl<'a> World<'a> {
     fn peer_speaks(&mut self, id: ConnId, token: Token) {
         let input = self.out.answers.peer_input(token);
         self.arrives(id, input);
-    }
-
-    fn connect(&mut self, client: u32) {
-        let now = self.out.now;
-        let Ok(id) = self.hub.accept(now, self.policy) else {
-            return self.out.connects_later(client, Span::from_secs(1));
-        };
-        self.out.judge.accepted(id, now.at);
-        self.out.show(now, super::judge::number(id), Shown::Accepted);
-        self.out.connected(client, id);
-        if self.out.strikes(Fault::Handshake) {
-            return self.out.faults.count(Fault::Handshake);
-        }
-        self.opened(client, id);
-    }
-
-    fn opened(&mut self, client: u32, id: ConnId) {
-        self.put(id, Input::Opened);
-        if self.starts_ready {
-            self.arrives(id, Input::Ready);
-        }
-        self.out.peer_begins(client, id);
     }
 
     // What befalls the host.

@@ -9,6 +9,8 @@ use crate::time::{Instant, Span};
 /// The shortest close handshake (SPEC §4.1).
 const CLOSE_TIMEOUT_SHORT: Span = Span::from_secs(1);
 
+const UNREAD: &str = "R11: a peer is given up while its input is unread";
+
 /// The transport plane, where all rules hold.
 pub(super) fn strict(policy: &Policy) -> Option<&Transport> {
     policy.transport.as_ref().filter(|t| t.profile == Profile::Strict)
@@ -43,8 +45,19 @@ impl Watched {
             (Phase::Handshake, Input::Opened) => {
                 *self = Watched { phase: Phase::Open, since: now, heard: now, beats: super::BeatWatch::opened(now), ..*self };
             }
+            (Phase::Handshake, Input::Unread) => self.unread_since = self.unread_since.min(now),
+            (Phase::Handshake, Input::Bytes(n)) if n > 0 => self.hears_request(policy, now),
             (Phase::Open, input) => self.hears_open(policy, now, input),
             _ => {}
+        }
+    }
+
+    /// The request is read. For as long as it lay unread its peer could not go on: that is no time of the peer's, and if the time
+    /// was over meanwhile it is over now (R11).
+    fn hears_request(&mut self, policy: &Policy, now: Instant) {
+        if self.unread_since != Instant::NEVER {
+            let since = self.since.after(now.since(self.unread_since));
+            (self.since, self.unread_since) = (since.max(now.before(policy.limits.handshake_timeout)), Instant::NEVER);
         }
     }
 
@@ -149,7 +162,7 @@ pub(super) fn wrong_close(policy: &Policy, watched: &Watched, verdict: &Verdict,
 
 fn wrong_silence(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
     if watched.unread_since != Instant::NEVER {
-        return Some("R11: a peer is given up while its input is unread");
+        return Some(UNREAD);
     }
     match verdict.plane {
         Plane::Transport => wrong_transport_silence(policy, watched, step, now),
@@ -196,6 +209,7 @@ fn wrong_application_silence(
 pub(super) fn wrong_abort(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
     let limits = &policy.limits;
     let caused = match (watched.phase, verdict.kind) {
+        (Phase::Handshake, VerdictKind::Handshake) if watched.unread_since != Instant::NEVER => return Some(UNREAD),
         // A wake-up may have been promised early: the hub was late by no less than this.
         (Phase::Handshake, VerdictKind::Handshake) => {
             let ended = watched.since.after(limits.handshake_timeout);
@@ -222,9 +236,9 @@ fn is_stuck(policy: &Policy, watched: &Watched, now: Instant) -> bool {
 pub(super) fn ends_by(policy: &Policy, watched: &Watched) -> Instant {
     match watched.phase {
         Phase::Ended => Instant::NEVER,
+        Phase::Handshake | Phase::Open if watched.unread_since != Instant::NEVER => Instant::NEVER,
         Phase::Handshake => watched.since.after(policy.limits.handshake_timeout),
         Phase::Closing | Phase::Echoed => watched.since.after(policy.limits.close_timeout),
-        Phase::Open if watched.unread_since != Instant::NEVER => Instant::NEVER,
         Phase::Open => {
             let transport = strict(policy).map_or(Instant::NEVER, |t| watched.pings.ends_by(t));
             let Some(app) = &policy.application else {

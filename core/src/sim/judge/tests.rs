@@ -269,6 +269,29 @@ fn r11_nobody_is_given_up_while_input_lies_unread() {
 }
 
 #[test]
+fn r11_no_handshake_is_given_up_while_its_request_lies_unread_nor_for_the_time_that_it_did() {
+    let given_up = |read: Option<u64>, secs| {
+        let mut court = Court(Judge::new(Policy::off(), Instant::NEVER));
+        court.0.accepted(ONE, at(0));
+        court.hears(1, Input::Unread).hears(2, Input::Unread);
+        if let Some(read) = read {
+            court.hears(read, Input::Bytes(1)).hears(read, Input::Bytes(1));
+        }
+        court.tick(secs, &[Action::Abort(verdict(VerdictKind::Handshake, Plane::Transport, 0))]);
+        court
+    };
+    given_up(None, 6).finds(&["R11: a peer is given up while its input is unread"]);
+    given_up(Some(3), 6).finds(&["an abort without its cause"]);
+    given_up(Some(3), 7).finds(&[]);
+    let mut mute = Court(Judge::new(Policy::off(), Instant::NEVER));
+    mute.0.accepted(ONE, at(0));
+    mute.hears(1, Input::Unread).hears(3, Input::Bytes(0)).tick(99, &[]).0.sweep();
+    mute.finds(&[]);
+    mute.hears(100, Input::Bytes(1)).tick(105, &[]).0.sweep();
+    mute.finds(&[LATE]);
+}
+
+#[test]
 fn in_the_calm_nobody_is_given_up() {
     let mut court = Court::of(Policy::strict());
     court.0.calm_from = at(35);
