@@ -13,6 +13,8 @@ pub(super) enum What {
     Connects,
     /// The request of a handshake arrives whose reading ends at a budget; whether its peer will complete it.
     UnreadRequest { completes: bool },
+    /// The host looks, and has no time for it still.
+    StillUnread,
     /// It is read.
     Request { completes: bool },
     /// The handshake is complete.

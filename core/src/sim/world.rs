@@ -183,6 +183,7 @@ impl<'a> World<'a> {
         match event.what {
             What::Connects => self.connect(event.client),
             What::UnreadRequest { completes } => self.unread_request(event.client, id, completes),
+            What::StillUnread => self.put(id, Input::Unread),
             What::Request { completes } => self.request(event.client, id, completes),
             What::Opens => self.opened(event.client, id),
             What::Asks => self.out.peer_asks(event.client, id, event.at),
@@ -302,14 +303,18 @@ impl<'a> World<'a> {
 
     fn end(mut self) -> Report {
         self.out.judge.sweep();
+        let is_calm = self.out.plan.calm_from < self.out.plan.ends;
         let mut open = 0;
         for client in 0..self.out.clients.len() {
             let id = self.out.clients.conn(client);
             let is_open = id.and_then(|id| self.hub.connection(id)).is_some_and(|c| c.phase() == Phase::Open);
             open += u64::from(is_open);
-            if !is_open && self.out.plan.calm_from < self.out.plan.ends {
-                let id = id.unwrap_or(ConnId { index: client, generation: u32::MAX });
+            let id = id.unwrap_or(ConnId { index: client, generation: u32::MAX });
+            if is_calm && !is_open {
                 self.out.judge.found(id, "calm: the storm is over, and an honest peer is not connected");
+            }
+            if is_calm && self.out.plan.finds_the_dead && self.out.clients.is_dead(client) {
+                self.out.judge.found(id, "calm: the storm is over, and a dead peer is still taken for alive");
             }
         }
         self.out.report(open, self.hub.stats().clone())

@@ -32,7 +32,9 @@ impl World<'_> {
         self.put(id, Input::Bytes(1));
         self.put(id, Input::Unread);
         let wait = self.out.below(self.out.plan.handshake.times(3));
-        let at = self.out.plan.clip(self.out.now.at.after(wait)).max(self.out.now.at);
+        let now = self.out.now.at;
+        let at = self.out.plan.clip(now.after(wait)).max(now);
+        self.out.queue.push(now.after(at.since(now).part(2)), client, id, What::StillUnread);
         self.out.queue.push(at, client, id, What::Request { completes });
     }
 
