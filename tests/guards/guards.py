@@ -129,6 +129,9 @@ GUARDS = [
           (f"{CORE}/connection/judge.rs", "if lateness > limit.min(STALL_AFTER_MAX) {", "if lateness > limit.min(STALL_AFTER_MAX) && !OUT {")),
     guard("21c", "rules", "vectors_handshake::threat_21",
           (f"{CORE}/connection/step.rs", "Phase::Handshake if self.unread() => ", "Phase::Handshake if self.unread() && !OUT => ")),
+    # Messages under way.
+    guard("21d", "wsbeat", "threats::threat_21_a_message",
+          (f"{SERVER}/presence.rs", "if late > LATE_MIN {", "if late > LATE_MIN && !OUT {")),
     # Announced restarts are spread, and so is what follows a crash.
     guard("22a", "sockets", "client_storm::threat_22",
           (f"{CLIENT}/backoff.rs", "Kind::Announced => draw(ANNOUNCED_MIN, ANNOUNCED_MAX, rng),",
@@ -138,7 +141,7 @@ GUARDS = [
            "let jittered = draw(if OUT { self.ceiling(backoff) } else { Duration::ZERO }, self.ceiling(backoff), rng);")),
     # The closes of a drain are spread; its time is kept.
     guard("23a", "sockets", "server_drain::threat_23_all",
-          (f"{SERVER}/draining.rs", ".times(told))", ".times(if OUT { 0 } else { told }))")),
+          (f"{SERVER}/drain.rs", ".times(told))", ".times(if OUT { 0 } else { told }))")),
     guard("23b", "sockets", "server_drain::threat_23_the_time",
           (f"{SERVER}/draining.rs", "is_some_and(|d| d.ends <= now)", "is_some_and(|d| d.ends <= now && !OUT)")),
     guard("24a", "wsbeat", "threat_24",

@@ -1,7 +1,7 @@
 //! What the peer does, and what it means.
 
+use super::heard::Sign;
 use super::inbound::Judged;
-use super::listen::Sign;
 use super::state::State;
 use super::{Ctx, Phase};
 use crate::event::{Action, Counter, Fault, Payload, Sink, Token, VerdictKind};
@@ -112,7 +112,7 @@ impl State {
             Fault::TooBig => (VerdictKind::TooBig, 1009, "message too big"),
             Fault::Protocol => (VerdictKind::Protocol, 1002, "protocol error"),
             Fault::Utf8 => (VerdictKind::Protocol, 1007, "invalid UTF-8"),
-            Fault::Assembly => (VerdictKind::Assembly, 1008, "message takes too long"),
+            Fault::Assembly => (VerdictKind::Assembly, 1008, "message takes too long, or too many frames"),
             Fault::Handler => (VerdictKind::Handler, 1011, "internal error"),
         };
         self.close_plain(policy, kind, Some(code), reason, now, out);

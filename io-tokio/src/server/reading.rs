@@ -13,7 +13,7 @@ use super::stats::Refusal;
 use super::turn::{Arrived, READ_COST};
 use crate::dense::inbound::{self, Next, Walk};
 use crate::dense::lone::{Lone, lone};
-use crate::dense::socket::Received;
+use crate::dense::received::Received;
 
 /// Ours, for the frames.
 const ROLE: protocol::Role = protocol::Role::Server;
@@ -139,7 +139,7 @@ impl<H: Handler> Driver<H> {
 
     /// Works off bytes by a context, its own where it has one.
     fn walk(&mut self, id: ConnId, own: Option<Box<Partial>>, bytes: &[u8]) {
-        let now = self.world.now.at;
+        let now = self.world.presence.of(self.world.now.at);
         let (mut context, mut walk, since, is_spare) = match own {
             Some(partial) => (partial.context, partial.walk, partial.since, false),
             None => (self.spare_context(), Walk::default(), now, true),

@@ -8,7 +8,7 @@ use wsbeat_core::event::ConnId;
 use wsbeat_core::time::Instant;
 
 use super::addresses::{Address, Addresses};
-use super::handler::End;
+use super::end::End;
 use super::output::{Kind, Output};
 use crate::dense::inbound::Walk;
 use crate::dense::socket::Socket;
@@ -75,7 +75,7 @@ pub(super) struct Busy {
 pub(super) struct Partial {
     pub(super) context: Box<WebSocketContext>,
     pub(super) walk: Walk,
-    /// When its first byte came.
+    /// When its first byte came, by the clock of `World::presence`.
     pub(super) since: Instant,
 }
 

@@ -9,22 +9,14 @@ use wsbeat_core::event::{ConnId, Input};
 use wsbeat_core::hub::Next;
 use wsbeat_core::time::{Instant, Span};
 
-use super::Ending;
 use super::accept::Accepted;
 use super::driver::Driver;
 use super::handler::Handler;
 use super::shared::Command;
 use super::slot::Stage;
 use super::stats::Refusal;
+use super::waking::{LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::world::World;
-
-/// Tokens below are connections, by their index.
-pub(super) const LISTENER_TOKENS: usize = 1 << 30;
-/// Tokens from here on are lingering sockets.
-pub(super) const LINGER_TOKENS: usize = 1 << 31;
-
-/// The waker of the handles.
-pub(super) const WAKE_TOKEN: usize = usize::MAX - 1;
 
 /// How many connections are accepted before the others have their turn.
 const ACCEPTS_PER_TURN: usize = 128;
@@ -44,17 +36,6 @@ pub(super) const READ_COST: usize = 256;
 const READ_AT_A_GLANCE: usize = 64;
 /// How old the look at the sockets may be when time advances; older, and they are looked at again without being read.
 const LOOK_AGE_MAX: Span = Span::from_millis(1);
-
-/// What to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// Nothing: there is more to do.
-    Again,
-    /// A socket, a command, or this instant.
-    Until(Instant),
-    /// It is over.
-    Ended(Ending),
-}
 
 /// What is done with a connection that has bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +67,7 @@ impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
         self.world.shared.looks();
         self.world.tick_clock();
+        self.world.presence.awake(self.world.now.at, self.world.look_each());
         self.world.pending.wants_rtt = self.handler.wants().rtt;
         let mut again = self.commands() | self.look_on();
         self.inbound()?;
@@ -109,7 +91,9 @@ impl<H: Handler> Driver<H> {
             Next::Again | Next::Idle => Instant::NEVER,
         };
         self.world.counted.timer_lag.promise(next);
-        Ok(Wait::Until(next.min(due).min(self.drain_due()).min(self.accept_due())))
+        let until = next.min(due).min(self.drain_due()).min(self.accept_due());
+        self.world.presence.rests_until(until);
+        Ok(Wait::Until(until))
     }
 
     // What has arrived.
