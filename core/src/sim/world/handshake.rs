@@ -5,7 +5,7 @@ use crate::event::{ConnId, Input};
 use crate::sim::fault::Fault;
 use crate::sim::judge::number;
 use crate::sim::queue::What;
-use crate::sim::scenario::What as Shown;
+use crate::sim::seen::What as Shown;
 use crate::time::Span;
 
 impl World<'_> {
