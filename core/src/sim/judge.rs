@@ -134,6 +134,11 @@ impl Judge {
         self.breach(number(id), what);
     }
 
+    /// The hub wakes without end.
+    pub(super) fn is_restless(&mut self) {
+        self.breach(0, "law 3: the hub wakes again and again, and does nothing");
+    }
+
     pub(super) fn accepted(&mut self, id: ConnId, at: Instant) {
         self.observe(at);
         self.quiet = false;

@@ -24,6 +24,8 @@ const BUDGET: u32 = 1_024;
 const FLOOD_PINGS: u32 = 60;
 /// How often a burst ticks.
 const BURST_TICKS: u32 = 16;
+/// More wake-ups in a row than are early.
+const IDLE_TICKS: u64 = 100_000;
 /// Unix time at the beginning.
 const WALL_ZERO_MS: u64 = 1_700_000_000_000;
 
@@ -35,6 +37,9 @@ pub(super) struct World<'a> {
     promised: Instant,
     asleep_until: Instant,
     wall_ahead_ms: i64,
+    /// What had happened when the hub last did something, and how often it woke since.
+    happened: u64,
+    idle_ticks: u64,
     out: Outside<'a>,
 }
 
@@ -55,16 +60,40 @@ impl<'a> World<'a> {
         let answers = super::outside::Answers::of(&policy);
         let policy = hub.register(policy);
         let out = Outside::new(judged_as, plan, Clients::new(clients), latency, wire, answers, mutation, watch);
-        World { hub, policy, starts_ready, mutation, promised: Instant::NEVER, asleep_until: Instant::ZERO, wall_ahead_ms: 0, out }
+        World {
+            hub,
+            policy,
+            starts_ready,
+            mutation,
+            promised: Instant::NEVER,
+            asleep_until: Instant::ZERO,
+            wall_ahead_ms: 0,
+            happened: 0,
+            idle_ticks: 0,
+            out,
+        }
     }
 
     pub(super) fn run(mut self) -> Report {
         self.begin();
         while let Some(now) = self.next_wake() {
             self.wake(now);
+            if self.is_restless() {
+                self.out.judge.is_restless();
+                break;
+            }
         }
         self.wake(self.out.plan.ends);
         self.end()
+    }
+
+    /// Whether the hub has woken so often for nothing that it will for ever. Early wake-ups are lawful: one for each connection,
+    /// and more.
+    fn is_restless(&mut self) -> bool {
+        let happened = self.out.happened();
+        self.idle_ticks = if happened == self.happened { self.idle_ticks + 1 } else { 0 };
+        self.happened = happened;
+        self.idle_ticks > IDLE_TICKS + u64::from(self.out.clients.len())
     }
 
     fn begin(&mut self) {
@@ -136,6 +165,7 @@ impl<'a> World<'a> {
 
     fn ask_next(&mut self) {
         self.promised = match self.hub.next_due() {
+            _ if self.mutation == Mutation::NeverSleeps => self.out.now.at,
             Next::Again => self.out.now.at,
             Next::At(at) => at,
             Next::Idle => Instant::NEVER,

@@ -149,6 +149,12 @@ fn the_judge_notices_a_close_that_is_not_carried_out() {
 }
 
 #[test]
+fn the_judge_notices_a_hub_that_never_sleeps_and_the_run_ends() {
+    let report = Scenario::new(Policy::strict()).mutated(Mutation::NeverSleeps).run(MINUTE);
+    assert_eq!(first_breach(&report), "law 3: the hub wakes again and again, and does nothing");
+}
+
+#[test]
 fn the_judge_notices_a_timeout_that_is_longer_than_promised() {
     let late = strict(PolicyConfig { ping_timeout: Some(Duration::from_secs(21)), ..PolicyConfig::default() });
     let report = Scenario::new(late).judged_as(Policy::strict()).connections(50).freeze(2, MINUTE, None).run(MINUTE * 60);
