@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 
 use jiff::{Timestamp, Zoned};
 
-use crate::args::{Common, LogFormat};
+use crate::common::{Common, LogFormat};
 use crate::json::Object;
 
 /// How many lines wait to be written at most.

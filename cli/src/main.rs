@@ -21,8 +21,9 @@
 //! ```
 #![allow(rustdoc::broken_intra_doc_links, reason = "the docs of flags are help texts, in which [::1]:8888 is an address")]
 
-mod args;
 mod cmd;
+mod command;
+mod common;
 mod config;
 mod escape;
 mod exit;
@@ -38,7 +39,8 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 
-use args::{Cli, Command, Common};
+use command::{Cli, Command};
+use common::Common;
 use exit::{Exit, Failure};
 use logging::Logger;
 use output::Out;
@@ -78,8 +80,8 @@ fn run(command: Command, common: &Common, out: &mut Out, log: &Logger) -> Result
         Command::Top(args) => cmd::top::run(args, common, out),
         Command::Dialects(args) => cmd::dialects::run(args, out),
         Command::CheckConfig(args) => cmd::check_config::run(&args, out),
-        Command::Completions(args) => cmd::completions::run(&args, out),
-        Command::Man(args) => cmd::man::run(&args, out),
+        Command::Completions(args) => cmd::completions::run(&args, Cli::command(), out),
+        Command::Man(args) => cmd::man::run(&args, &Cli::command(), out),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use crate::args::{Common, Format};
+use crate::common::{Common, Format};
 use crate::json::Object;
 
 /// Standard output in one of its forms. Every line is flushed, so that a reader at a pipe sees it at once.

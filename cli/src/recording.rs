@@ -120,11 +120,17 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser as _;
+    use crate::common::Common;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Quiet {
+        #[command(flatten)]
+        common: Common,
+    }
 
     fn log() -> Logger {
-        let cli = crate::args::Cli::try_parse_from(["wsbeat", "-qq", "serve"]).unwrap();
-        Logger::start(&cli.common).0
+        Logger::start(&Quiet::parse_from(["wsbeat", "-qq"]).common).0
     }
 
     #[test]

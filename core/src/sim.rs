@@ -32,19 +32,22 @@ mod clients;
 mod fault;
 mod judge;
 mod link;
+mod mutation;
 mod outside;
 mod plan;
 mod queue;
 mod report;
 mod scenario;
+mod seen;
 mod way;
 mod wire;
 mod world;
 
 pub use fault::{Fault, FaultCounts, Faults};
 pub use judge::Breach;
-pub use report::Report;
-pub use scenario::{Scenario, Seen, What};
-pub use wire::Detail;
 #[doc(hidden)]
-pub use world::Mutation;
+pub use mutation::Mutation;
+pub use report::Report;
+pub use scenario::Scenario;
+pub use seen::{Seen, What};
+pub use wire::Detail;

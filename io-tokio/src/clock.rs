@@ -40,7 +40,7 @@ impl Clock {
     pub fn now(&self) -> Now {
         let passed = tokio::time::Instant::now().saturating_duration_since(self.zero);
         let wall_ms = match self.wall {
-            Wall::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
+            Wall::System => wall_ms(),
             Wall::From(start) => start.saturating_add(millis(passed)),
         };
         Now::new(Instant::from_nanos(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)), wall_ms)
@@ -61,6 +61,12 @@ impl Default for Clock {
     fn default() -> Self {
         Clock::new()
     }
+}
+
+/// The wall clock, in Unix milliseconds.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads clocks")]
+pub(crate) fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 fn millis(d: Duration) -> u64 {

@@ -138,7 +138,7 @@ GUARDS = [
            "let jittered = draw(if OUT { self.ceiling(backoff) } else { Duration::ZERO }, self.ceiling(backoff), rng);")),
     # The closes of a drain are spread; its time is kept.
     guard("23a", "sockets", "server_drain::threat_23_all",
-          (f"{SERVER}/draining.rs", ".times(told))", ".times(if OUT { 0 } else { told }))")),
+          (f"{SERVER}/drain.rs", ".times(told))", ".times(if OUT { 0 } else { told }))")),
     guard("23b", "sockets", "server_drain::threat_23_the_time",
           (f"{SERVER}/draining.rs", "is_some_and(|d| d.ends <= now)", "is_some_and(|d| d.ends <= now && !OUT)")),
     guard("24a", "wsbeat", "threat_24",

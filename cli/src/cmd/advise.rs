@@ -1,6 +1,7 @@
 //! `wsbeat advise`.
 
 mod candidate;
+mod judge;
 mod print;
 mod reckon;
 mod trial;
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &AdviseArgs, out: &mut Out) -> Result<Exit, Failure> {
     let candidates = candidate::all(&reckoned)?;
     let work = Work { network, hours: args.hours, seed: args.seed };
     let trials = run_all(&candidates, &work);
-    let rows: Vec<_> = candidates.iter().zip(&trials).map(|(c, t)| (c, t, c.judge(t, &network, &reckoned))).collect();
+    let rows: Vec<_> = candidates.iter().zip(&trials).map(|(c, t)| (c, t, judge::judge(c, t, &network, &reckoned))).collect();
     let meets = rows.iter().any(|(_, _, judged)| judged.is_ok());
     print::advice(args, &network, &reckoned, &rows, out)?;
     Ok(if meets { Exit::Done } else { Exit::Negative })

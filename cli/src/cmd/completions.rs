@@ -1,12 +1,11 @@
 //! `wsbeat completions`.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use wsbeat_core::dialect::Dialect;
 use wsbeat_core::policy::Profile;
 
-use crate::args::Cli;
 use crate::exit::{Exit, Failure};
 use crate::output::Out;
 
@@ -22,9 +21,10 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs, out: &mut Out) -> Result<Exit, Failure> {
+/// Of `all`, the whole command.
+pub(crate) fn run(args: &CompletionsArgs, all: Command, out: &mut Out) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    let mut command = with_known_values(Cli::command());
+    let mut command = with_known_values(all);
     clap_complete::generate(args.shell, &mut command, "wsbeat", &mut script);
     out.raw(String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)

@@ -11,7 +11,7 @@ use wsbeat_core::event::{Action, Note};
 use wsbeat_core::time::{Instant, Span};
 use wsbeat_core::trace::{Diff, Difference, Digest, Done, Ended, Trace, TraceLimits};
 
-use crate::args::Format;
+use crate::common::Format;
 use crate::config::duration;
 use crate::exit::{Exit, Failure};
 use crate::json::Object;

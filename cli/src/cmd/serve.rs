@@ -4,6 +4,7 @@ mod admin;
 mod handler;
 mod limit;
 mod lines;
+mod listener;
 mod live;
 mod reload;
 mod running;
@@ -295,23 +296,19 @@ fn warn_of_traps(listener: &ListenerConfig, log: &Logger) {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory as _, Parser as _};
+    use clap::{Args as _, Command, FromArgMatches as _};
 
-    use crate::args::{Cli, Command};
+    use super::ServeArgs;
 
     /// The flags that set no key: they say where settings come from, or what to do with them.
     const OTHERS: [&str; 3] = ["config", "set", "print-config"];
 
     #[test]
     fn every_flag_has_its_key() {
-        let mut cli = Cli::command();
-        cli.build();
-        let Ok(Cli { command: Command::Serve(serve), .. }) = Cli::try_parse_from(["wsbeat", "serve"]) else {
-            panic!("serve takes no argument")
-        };
+        let command = ServeArgs::augment_args(Command::new("serve"));
+        let serve = ServeArgs::from_arg_matches(&command.clone().get_matches_from(["serve"])).unwrap();
         let keys: Vec<String> = serve.flags().iter().map(|(key, _)| key.replace('_', "-")).collect();
-        let command = cli.find_subcommand("serve").unwrap();
-        for argument in command.get_arguments().filter(|a| !a.is_global_set()) {
+        for argument in command.get_arguments() {
             let Some(flag) = argument.get_long().filter(|flag| *flag != "help") else { continue };
             assert!(keys.iter().any(|key| key == flag) || OTHERS.contains(&flag), "{flag} has no key");
         }

@@ -15,7 +15,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use wsbeat_tokio::admin::api::{Order, Sort};
 
-use crate::args::{Common, Format};
+use crate::common::{Common, Format};
 use crate::config::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Out;

@@ -2,7 +2,7 @@
 
 use wsbeat_tokio::admin::{AdminConfig, AdminError, AdminLimits};
 
-use super::read::{Reader, listen};
+use super::reader::{Reader, listen};
 use super::{ConfigError, Settings, value};
 
 /// Reads them; `None` where there is no admin address.

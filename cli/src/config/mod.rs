@@ -10,6 +10,7 @@ mod keys;
 mod listeners;
 mod print;
 mod read;
+mod reader;
 mod value;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use std::path::PathBuf;
 pub(crate) use file::read_file;
 pub(crate) use keys::is_of_process;
 pub(crate) use print::print;
-pub(crate) use read::{ListenerConfig, OnMessage, ServeConfig, find_dialect, load_dialects};
+pub(crate) use read::{ListenerConfig, OnMessage, ServeConfig};
+pub(crate) use reader::{find_dialect, load_dialects};
 pub(crate) use value::{duration, duration_text, share, size};
 
 use crate::exit::{Exit, Failure};

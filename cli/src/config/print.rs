@@ -5,7 +5,8 @@ use wsbeat_core::time::Span;
 use wsbeat_tokio::server::ServerConfig;
 
 use super::listeners::Table;
-use super::read::{DIALECT, LOG_LINES_PER_S, ListenerConfig, OnMessage, ServeConfig};
+use super::read::{LOG_LINES_PER_S, ListenerConfig, OnMessage, ServeConfig};
+use super::reader::DIALECT;
 use super::{Layer, Settings, admin, keys, value};
 use crate::exit::Failure;
 use crate::json::Object;

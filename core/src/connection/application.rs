@@ -2,7 +2,8 @@
 
 use super::beats::{Beats, Unwritten, next_token};
 use super::grid::{Spacing, slotted};
-use super::state::{At, RING, State};
+use super::rest::RING;
+use super::state::{At, State};
 use super::transport::known;
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Plane, Sink, Token, Verdict, VerdictKind};

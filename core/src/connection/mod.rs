@@ -3,8 +3,10 @@
 mod answers;
 mod application;
 mod beats;
+mod fields;
 mod flags;
 mod grid;
+mod heard;
 mod inbound;
 mod judge;
 mod listen;

@@ -1,7 +1,7 @@
 //! What the peer does, and what it means.
 
+use super::heard::Sign;
 use super::inbound::Judged;
-use super::listen::Sign;
 use super::state::State;
 use super::{Ctx, Phase};
 use crate::event::{Action, Counter, Fault, Payload, Sink, Token, VerdictKind};

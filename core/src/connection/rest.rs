@@ -6,10 +6,16 @@
 use alloc::boxed::Box;
 use core::hash::{Hash, Hasher};
 
+use super::heard::Heard;
 use super::inbound::Inbound;
-use super::listen::Heard;
-use super::state::{NEARS, RING};
+use crate::policy::Matching;
 use crate::time::Instant;
+
+/// How many pings, and how many heartbeats, are remembered.
+pub(super) const RING: usize = Matching::WINDOW_MAX as usize;
+
+/// How many instants are kept by their distance from another.
+pub(super) const NEARS: usize = 6;
 
 /// The rest of a connection's state, where there is any.
 #[derive(Clone, Debug, Default)]

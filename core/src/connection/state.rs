@@ -8,16 +8,10 @@ use super::beats::Unwritten;
 use super::flags::Flags;
 use super::grid::Grid;
 use super::near::{Forty, Near};
-use super::rest::Rest;
-use crate::policy::{Matching, Policy, Profile};
+use super::rest::{NEARS, RING, Rest};
+use crate::policy::{Policy, Profile};
 use crate::rtt::Rtt;
 use crate::time::Instant;
-
-/// How many pings, and how many heartbeats, are remembered.
-pub(super) const RING: usize = Matching::WINDOW_MAX as usize;
-
-/// How many instants are kept by their distance from another.
-pub(super) const NEARS: usize = 6;
 
 /// What is known of a connection.
 #[derive(Clone, Debug, Hash)]

@@ -2,7 +2,8 @@
 
 use super::grid::{Spacing, slotted};
 use super::rest::ProfileTimes;
-use super::state::{At, RING, State};
+use super::rest::RING;
+use super::state::{At, State};
 use super::{Ctx, Outcome};
 use crate::event::{Action, Counter, Payload, Plane, Sink, Token, Verdict, VerdictKind};
 use crate::policy::{Profile, Transport};

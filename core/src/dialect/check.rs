@@ -8,10 +8,10 @@ use core::time::Duration;
 
 use super::Role;
 use super::decode::CAPTURES_MAX;
-use super::encode::Prepared;
 use super::error::DialectError;
+use super::packing::{Codec, Prepared};
 use super::recognise::{Form, Pointer, pointer};
-use super::rules::{Codec, Death, Initiator, Layer, Negotiation, Reply, Rules, Values};
+use super::rules::{Death, Initiator, Layer, Negotiation, Reply, Rules, Values};
 use super::template::{Constants, Template};
 use super::wishes::{self, Close, First, Wishes};
 use crate::codec::gzip::INFLATED_BYTES_MAX;

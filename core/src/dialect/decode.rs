@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::encode::{message as outgoing, pack};
+use super::encode::message as outgoing;
+use super::packing::Codec;
 use super::recognise::{Form, Reader};
-use super::rules::{Codec, Negotiation, Rules, Values};
+use super::rules::{Negotiation, Rules, Values};
 use super::template::{Template, TokenText};
 use super::{Decoder, Heard, Message, Negotiated, Role};
 use crate::codec::gzip::{GZIP_MAGIC, InflateError, Inflater};
@@ -61,7 +62,7 @@ impl<'a> Speaker<'_, 'a> {
     fn say(self, template: &Template, token: TokenText<'_>, captures: &[&str]) -> Message<'a> {
         self.out.clear();
         template.render(token, self.wall_ms, captures, self.out);
-        pack(self.rules.codec_from(self.role), self.out, self.packed);
+        self.rules.codec_from(self.role).pack(self.out, self.packed);
         outgoing(self.rules, self.role, self.out, self.packed)
     }
 }

@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::rules::{Codec, Rules};
+use super::packing::Codec;
+use super::rules::Rules;
 use super::template::TokenText;
 use super::{Message, Role};
-use crate::codec::gzip::{write_gzip, write_zlib};
 use crate::event::Token;
 
 /// Buffers for encoding, one for many connections. It keeps the last heartbeat: connections that beat in the same
@@ -34,19 +34,9 @@ pub(super) fn heartbeat<'a>(rules: &Rules, role: Role, token: Token, encoder: &'
         encoder.template.push_str(ping.source());
         encoder.plain.clear();
         ping.render(TokenText::Own(token.0), 0, &[], &mut encoder.plain);
-        pack(codec, &encoder.plain, &mut encoder.packed);
+        codec.pack(&encoder.plain, &mut encoder.packed);
     }
     message(rules, role, &encoder.plain, &encoder.packed)
-}
-
-/// Compresses `plain` into `packed`, which is emptied first; nothing where `codec` is the identity.
-pub(super) fn pack(codec: Codec, plain: &[u8], packed: &mut Vec<u8>) {
-    packed.clear();
-    match codec {
-        Codec::Identity => {}
-        Codec::Gzip => write_gzip(plain, packed),
-        Codec::Deflate => write_zlib(plain, packed),
-    }
 }
 
 /// The message that a side of this role sends: `packed` where its direction is compressed, else `plain`.
@@ -57,31 +47,5 @@ pub(super) fn message<'a>(rules: &Rules, role: Role, plain: &'a [u8], packed: &'
     match core::str::from_utf8(plain) {
         Ok(text) if !rules.is_binary_from(role) => Message::Text(text),
         _ => Message::Binary(plain),
-    }
-}
-
-/// A message that is always the same.
-#[derive(Clone, Debug)]
-pub(super) enum Prepared {
-    Text(String),
-    Binary(Vec<u8>),
-}
-
-impl Prepared {
-    /// The message `text` from a side of this role, compressed where its direction is.
-    pub(super) fn new(role: Role, codec: Codec, text: String) -> Self {
-        if role == Role::Client || codec == Codec::Identity {
-            return Prepared::Text(text);
-        }
-        let mut packed = Vec::new();
-        pack(codec, text.as_bytes(), &mut packed);
-        Prepared::Binary(packed)
-    }
-
-    pub(super) fn message(&self) -> Message<'_> {
-        match self {
-            Prepared::Text(text) => Message::Text(text),
-            Prepared::Binary(bytes) => Message::Binary(bytes),
-        }
     }
 }

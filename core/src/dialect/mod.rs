@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod error;
 mod load;
+mod packing;
 mod plan;
 mod recognise;
 mod rules;
@@ -18,7 +19,8 @@ mod wishes;
 
 pub use encode::Encoder;
 pub use error::DialectError;
-pub use rules::{Codec, Initiator, Layer};
+pub use packing::Codec;
+pub use rules::{Initiator, Layer};
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -297,7 +299,7 @@ impl Dialect {
             Role::Server => &self.rules.hello_server,
             Role::Client => &self.rules.hello_client,
         };
-        hello.as_ref().map(encode::Prepared::message)
+        hello.as_ref().map(packing::Prepared::message)
     }
 
     /// The WebSocket subprotocol it is spoken under, if any.

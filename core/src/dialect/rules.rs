@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Role;
-use super::encode::Prepared;
+use super::packing::{Codec, Prepared};
 use super::recognise::{Form, Pointer};
 use super::template::Template;
 use crate::policy::{Answers, Cadence, Counts, ListenFor, Matching, Start, Timing, TokenKind, Unsolicited};
@@ -56,29 +56,6 @@ impl Layer {
             Layer::Control => "control",
             Layer::Text => "text",
             Layer::Binary => "binary",
-        }
-    }
-}
-
-/// How the server's messages are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// Not at all.
-    Identity,
-    /// One gzip member a message.
-    Gzip,
-    /// One zlib or raw deflate stream a message.
-    Deflate,
-}
-
-impl Codec {
-    /// The name in files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Codec::Identity => "identity",
-            Codec::Gzip => "gzip",
-            Codec::Deflate => "deflate",
         }
     }
 }

@@ -6,12 +6,12 @@ use super::clients::{Ask, Clients};
 use super::fault::{Fault, FaultCounts};
 use super::judge::{Judge, number};
 use super::link::{Latency, Network};
+use super::mutation::Mutation;
 use super::plan::Plan;
 use super::queue::{Queue, What};
 use super::report::Report;
-use super::scenario::{Seen, What as Shown};
+use super::seen::{Seen, What as Shown};
 use super::wire::Wire;
-use super::world::Mutation;
 use crate::event::{Action, ConnId, Input, Token, Verdict, VerdictKind};
 use crate::hub::HubSink;
 use crate::policy::{Death, ListenFor, Policy};
@@ -19,6 +19,9 @@ use crate::rng::Rng;
 use crate::stats::{Histogram, Stats};
 use crate::time::{Instant, Now, Span};
 use crate::trace::Digest;
+
+/// How long a peer thinks at most before it answers.
+pub(super) const THINK_MAX: Span = Span::from_millis(2);
 
 /// How many freezes in a row are slept through.
 const FREEZES_MAX: u32 = 4;

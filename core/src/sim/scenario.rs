@@ -5,42 +5,16 @@ use core::time::Duration;
 
 use super::fault::{Fault, Faults};
 use super::link::Latency;
+use super::mutation::Mutation;
+use super::outside::THINK_MAX;
 use super::plan::{Freeze, Plan};
 use super::report::Report;
-use super::way::THINK_MAX;
+use super::seen::Seen;
 use super::wire::{Detail, Wire};
-use super::world::{Mutation, World};
+use super::world::World;
 use crate::dialect::{Dialect, Role};
-use crate::event::{Action, Input};
 use crate::policy::Policy;
-use crate::time::{Instant, Now};
-
-/// Something that went in or came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A connection began its handshake.
-    Accepted,
-    /// An input was put in.
-    Input(Input),
-    /// An action came out.
-    Action(Action),
-    /// The hub was given a tick.
-    Tick {
-        /// How many connections it might visit.
-        budget: u32,
-    },
-}
-
-/// Something that went in or came out, when, and of which connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// When, as the hub was told.
-    pub now: Now,
-    /// The connection's number, from 1 in the order of opening; 0 for a tick.
-    pub conn: u64,
-    /// What.
-    pub what: What,
-}
+use crate::time::Instant;
 
 /// A world to be run: clients, their network, and a policy to be held to its laws.
 ///

@@ -2,13 +2,10 @@
 
 use super::clients::Ask;
 use super::fault::Fault;
-use super::outside::Outside;
+use super::outside::{Outside, THINK_MAX};
 use super::queue::What;
 use crate::event::{ConnId, Payload, Token};
 use crate::time::{Instant, Span};
-
-/// How long a peer thinks at most before it answers.
-pub(super) const THINK_MAX: Span = Span::from_millis(2);
 
 impl Outside<'_> {
     /// Something goes to the peer that wants an answer.

@@ -3,11 +3,12 @@
 use super::clients::{Ask, Clients};
 use super::fault::Fault;
 use super::link::Latency;
+use super::mutation::Mutation;
 use super::outside::Outside;
 use super::plan::Plan;
 use super::queue::{Event, What};
 use super::report::Report;
-use super::scenario::{Seen, What as Shown};
+use super::seen::{Seen, What as Shown};
 use super::wire::Wire;
 use crate::connection::Phase;
 use crate::event::{ConnId, Input, Payload, Token};
@@ -23,19 +24,6 @@ const FLOOD_PINGS: u32 = 60;
 const BURST_TICKS: u32 = 16;
 /// Unix time at the beginning.
 const WALL_ZERO_MS: u64 = 1_700_000_000_000;
-
-/// How a hub is broken for a judge to notice.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Mutation {
-    /// Not at all.
-    #[default]
-    None,
-    /// It does not hear pongs and answers.
-    LosesAnswers,
-    /// Its closes are not carried out.
-    LosesCloses,
-}
 
 pub(super) struct World<'a> {
     hub: Hub,

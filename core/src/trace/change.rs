@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 
 use super::error::TraceError;
 use super::fields::Fields;
-use super::header::Header;
 use crate::dialect::Dialect;
 use crate::policy::{PolicyConfig, PolicyError};
 
@@ -25,20 +24,20 @@ impl Change {
         Ok(Change { dialect: dialect(fields)?, settings: settings.map(|(key, value)| (key.to_string(), value)).collect() })
     }
 
-    /// Changes the header of the trace from here on; checked as a whole.
-    pub(super) fn apply(&self, header: &mut Header) -> Result<(), PolicyError> {
-        if let Some(dialect) = &self.dialect {
-            header.dialect.clone_from(dialect);
+    /// Changes dialect and settings. Whether they go together is not asked.
+    pub(super) fn apply(&self, dialect: &mut Option<Dialect>, config: &mut PolicyConfig) -> Result<(), PolicyError> {
+        if let Some(changed) = &self.dialect {
+            dialect.clone_from(changed);
         }
-        let stay = header.config.settings();
+        let stay = config.settings();
         let stay = stay.iter().filter(|(key, _)| !self.settings.iter().any(|(changed, _)| changed == key));
         let changed = self.settings.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)));
-        let mut config = PolicyConfig::default();
+        let mut new = PolicyConfig::default();
         for (key, value) in stay.map(|(key, value)| (*key, value.as_str())).chain(changed) {
-            config.set(key, value)?;
+            new.set(key, value)?;
         }
-        header.config = config;
-        header.policy().map(|_| ())
+        *config = new;
+        Ok(())
     }
 }
 

@@ -74,8 +74,14 @@ impl Header {
             Some(_) => return Err(fields.error("role", "server or client")),
         };
         let change = Change::read(fields)?;
-        change.apply(&mut header).map_err(|e| TraceError::policy(fields.line, &e))?;
+        header.change(&change).map_err(|e| TraceError::policy(fields.line, &e))?;
         Ok(header)
+    }
+
+    /// What decides from here on; checked as a whole.
+    pub(super) fn change(&mut self, change: &Change) -> Result<(), PolicyError> {
+        change.apply(&mut self.dialect, &mut self.config)?;
+        self.policy().map(|_| ())
     }
 
     /// Appends the header as a line.

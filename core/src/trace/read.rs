@@ -120,7 +120,7 @@ impl<'t> Reader<'t> {
             (None, None) => return Err(fields.error("in", "missing: a line says what came in, or what went out")),
         };
         if let Body::Reconfigure(change) = &body {
-            change.apply(&mut self.now).map_err(|e| TraceError::policy(fields.line, &e))?;
+            self.now.change(change).map_err(|e| TraceError::policy(fields.line, &e))?;
         }
         self.lines.push(Line { number: fields.line, at, wall_ms, conn, body });
         Ok(())

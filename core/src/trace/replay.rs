@@ -166,7 +166,7 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
             }
             Body::Drain => self.drain(line)?,
             Body::Reconfigure(change) => {
-                change.apply(&mut self.header).map_err(|e| TraceError::policy(line.number, &e))?;
+                self.header.change(change).map_err(|e| TraceError::policy(line.number, &e))?;
                 self.reconfigure(line)?;
             }
         }

@@ -11,28 +11,17 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Serialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::MissedTickBehavior;
 
-use super::api::{MissedEvent, VERSION};
+use super::answer::Problem;
+use super::figures;
 use super::guard::Denied;
-use super::routes::{self, Problem};
+use super::sse::{event, missed};
 use super::state::State;
 
 /// How often a summary is told.
 const SUMMARY_EVERY: Duration = Duration::from_secs(1);
-
-/// An event as it goes on the wire.
-pub(super) fn event(name: &str, data: &impl Serialize) -> Bytes {
-    // JSON on one line: no event can hold a line that is not its own. These forms can always be written.
-    let json = serde_json::to_string(data).unwrap_or_else(|_| "{}".into());
-    Bytes::from(format!("event: {name}\ndata: {json}\n\n"))
-}
-
-pub(super) fn missed(verdicts: u64) -> Bytes {
-    event("missed", &MissedEvent { v: VERSION, verdicts })
-}
 
 /// Makes the summary of each second, while somebody listens.
 pub(super) async fn tick(state: &State) {
@@ -45,7 +34,7 @@ pub(super) async fn tick(state: &State) {
             continue;
         }
         // A driver that does not answer has no summary; the stream goes on when it does.
-        if let Ok(summary) = routes::summarise(state).await {
+        if let Ok(summary) = figures::summarise(state).await {
             let _ = state.news.summaries.send(event("summary", &summary));
         }
     }
@@ -75,7 +64,7 @@ pub(super) async fn stream(Extract(state): Extract<Arc<State>>) -> Result<Respon
     let (first, verdicts) = state.news.listen();
     let summaries = state.news.summaries.subscribe();
     let mut stream = Stream { first, verdicts, summaries, state };
-    stream.first.push_back(event("summary", &routes::summarise(&stream.state).await?));
+    stream.first.push_back(event("summary", &figures::summarise(&stream.state).await?));
     let body = Body::from_stream(stream::unfold(stream, |mut stream| async move {
         let next = stream.next().await?;
         Some((Ok::<_, Infallible>(next), stream))

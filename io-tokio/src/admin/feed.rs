@@ -10,8 +10,8 @@ use tokio::sync::{broadcast, mpsc};
 use wsbeat_core::event::{ConnId, VerdictKind};
 
 use super::api::{VERSION, VerdictEvent};
-use super::events;
-use super::state::wall_ms;
+use super::sse;
+use crate::clock::wall_ms;
 
 /// How many verdicts wait between a driver and the streams.
 const QUEUE: usize = 1_024;
@@ -116,9 +116,9 @@ pub(super) async fn pump(mut feed: VerdictFeed, news: &News) {
     while let Some(event) = feed.receiver.recv().await {
         let missed = feed.missed.swap(0, Ordering::Relaxed);
         if missed > 0 {
-            news.tell(events::missed(missed));
+            news.tell(sse::missed(missed));
         }
-        news.tell(events::event("verdict", &event));
+        news.tell(sse::event("verdict", &event));
     }
 }
 

@@ -5,10 +5,12 @@ use wsbeat_core::event::{Counter, Plane};
 use wsbeat_core::stats::Histogram;
 use wsbeat_core::time::Span;
 
+use super::answer::Problem;
 use super::api::{Answers, ClosedAs, Distribution, HeartbeatAnswers, InOut, Messages, Planes, Pongs, Process, RefusedAs, Summary, VERSION};
+use super::listener::Listener;
 use super::process;
-use super::routes::Problem;
-use super::state::{Listener, State, wall_ms};
+use super::state::State;
+use crate::clock::wall_ms;
 use crate::server::{Count, Figures, Refusal, ServerStats};
 
 /// How a connection ended that just ended.
@@ -39,7 +41,12 @@ fn sum(state: &State, of: impl Fn(&ServerStats) -> u64) -> u64 {
     state.listeners.iter().fold(0, |sum: u64, listener| sum.saturating_add(of(&listener.handle.stats())))
 }
 
-pub(super) fn summary(state: &State, figures: &Figures) -> Summary {
+/// All figures, as of now.
+pub(super) async fn summarise(state: &State) -> Result<Summary, Problem> {
+    Ok(summary(state, &gather(state).await?))
+}
+
+fn summary(state: &State, figures: &Figures) -> Summary {
     let heartbeats = &figures.heartbeats;
     let process = process::read().unwrap_or_default();
     Summary {

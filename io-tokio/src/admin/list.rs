@@ -7,9 +7,9 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::api::{ConnectionsPage, Order, Sort, VERSION};
+use super::listener::Listener;
 use super::one::row;
 use super::snapshot::Snapshot;
-use super::state::Listener;
 use crate::server::ConnectionLook;
 
 /// How many connections a page has at most.

@@ -46,6 +46,7 @@
 //! # }
 //! ```
 
+mod answer;
 pub mod api;
 mod config;
 mod events;
@@ -54,17 +55,19 @@ mod figures;
 mod guard;
 mod http;
 mod list;
+mod listener;
 mod metrics;
 mod one;
 mod page;
 mod process;
 mod routes;
 mod snapshot;
+mod sse;
 mod state;
 
 pub use config::{AdminConfig, AdminError, AdminLimits};
 pub use feed::{VerdictFeed, Verdicts, verdicts};
-pub use state::Listener;
+pub use listener::Listener;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -5,10 +5,11 @@ use wsbeat_core::connection::{Phase, PlaneView};
 use wsbeat_core::event::ConnId;
 use wsbeat_core::time::{Instant, Span};
 
+use super::answer::Problem;
 use super::api::{ConnectionDetail, ConnectionRow, PlaneRow, Planes, Sent, VERSION};
 use super::figures::micros;
-use super::routes::Problem;
-use super::state::{Listener, State};
+use super::listener::Listener;
+use super::state::State;
 use crate::server::{CloseReason, CloserLook, ConnectionLook, HandleError, PlaneLook};
 
 pub(super) fn row(listener: &str, look: &ConnectionLook) -> ConnectionRow {

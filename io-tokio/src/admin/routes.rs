@@ -10,13 +10,13 @@ use axum::extract::{Path, Query, Request, State as Extract};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use serde::Serialize;
 use tokio::time::timeout;
 
-use super::api::{Accepted, CloseRequest, ConnectionDetail, ConnectionsPage, Refused, Summary, VERSION};
-use super::guard::{Access, Denied};
+use super::answer::{Json, Problem};
+use super::api::{Accepted, CloseRequest, ConnectionDetail, ConnectionsPage, Summary, VERSION};
+use super::guard::Access;
 use super::state::State;
 use super::{events, figures, list, metrics, one, page};
 use crate::server::CloseReason;
@@ -103,20 +103,15 @@ async fn scrape(Extract(state): Shared) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-/// All figures, as of now.
-pub(super) async fn summarise(state: &State) -> Result<Summary, Problem> {
-    Ok(figures::summary(state, &figures::gather(state).await?))
-}
-
 async fn summary(Extract(state): Shared) -> Result<Json<Summary>, Problem> {
-    summarise(&state).await.map(Json::ok)
+    figures::summarise(&state).await.map(Json::ok)
 }
 
 // Connections.
 
 async fn connections(Extract(state): Shared, query: Result<Query<list::Query>, QueryRejection>) -> Result<Json<ConnectionsPage>, Problem> {
     let Query(query) = query.map_err(|rejected| Problem::Bad(rejected.body_text()))?;
-    let snapshot = state.snapshots.fresh(&state).await?;
+    let snapshot = state.snapshots.fresh(&state.listeners, state.limits.timeout).await?;
     list::page(&snapshot, &state.listeners, &query).map(Json::ok).map_err(Problem::Bad)
 }
 
@@ -131,7 +126,7 @@ async fn close(Extract(state): Shared, Path(id): Path<String>, body: Body) -> Re
     let reason = reason.map_err(|error| Problem::Bad(error.to_string()))?;
     one::close(&state, number, reason)?;
     tracing::info!(target: "wsbeat", conn = number, "closed at the admin address");
-    Ok(Json(StatusCode::ACCEPTED, Accepted { v: VERSION, began: true }))
+    Ok(Json::with(StatusCode::ACCEPTED, Accepted { v: VERSION, began: true }))
 }
 
 /// The body of a close; none at all is an empty request.
@@ -153,7 +148,7 @@ async fn drain(Extract(state): Shared) -> Json<Accepted> {
     if began {
         tracing::info!(target: "wsbeat", "draining, as asked at the admin address");
     }
-    Json(StatusCode::ACCEPTED, Accepted { v: VERSION, began })
+    Json::with(StatusCode::ACCEPTED, Accepted { v: VERSION, began })
 }
 
 fn number(id: &str) -> Result<u64, Problem> {
@@ -162,97 +157,4 @@ fn number(id: &str) -> Result<u64, Problem> {
 
 async fn asset(uri: Uri) -> Result<Response, Problem> {
     page::file(uri.path()).ok_or_else(|| Problem::NotFound("nothing is served at this path".into()))
-}
-
-// Answers.
-
-/// An object of the API.
-pub(super) struct Json<T>(StatusCode, T);
-
-impl<T> Json<T> {
-    fn ok(body: T) -> Self {
-        Json(StatusCode::OK, body)
-    }
-}
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.1) {
-            Ok(body) => (self.0, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
-    }
-}
-
-/// Why a request is not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
-    /// Why, and the limit where it is one of number.
-    Denied(Denied, u32),
-    Bad(String),
-    NotFound(String),
-    Method,
-    Slow,
-    TooLarge {
-        limit: u32,
-    },
-    /// A driver does not answer.
-    Driver,
-    Draining,
-    Internal,
-}
-
-impl Problem {
-    fn status(&self) -> StatusCode {
-        match self {
-            Problem::Denied(Denied::Token, _) => StatusCode::UNAUTHORIZED,
-            Problem::Denied(Denied::Host | Denied::Origin | Denied::Form, _) => StatusCode::FORBIDDEN,
-            Problem::Denied(Denied::Connections | Denied::Streams, _) => StatusCode::SERVICE_UNAVAILABLE,
-            Problem::Bad(_) => StatusCode::BAD_REQUEST,
-            Problem::NotFound(_) => StatusCode::NOT_FOUND,
-            Problem::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Problem::Slow => StatusCode::REQUEST_TIMEOUT,
-            Problem::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Problem::Driver | Problem::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    fn words(self) -> String {
-        match self {
-            Problem::Denied(Denied::Host, _) => {
-                "ask for this server by its IP address, localhost, or a name in admin_host (Host, DNS rebinding)".into()
-            }
-            Problem::Denied(Denied::Origin, _) => "pages of other sites may not ask (Origin)".into(),
-            Problem::Denied(Denied::Token, _) => "the token is wanted: Authorization: Bearer …".into(),
-            Problem::Denied(Denied::Form, _) => "what changes something wants the header X-Wsbeat: 1".into(),
-            Problem::Bad(words) | Problem::NotFound(words) => words,
-            Problem::Method => "not by this method".into(),
-            Problem::Slow => "the body did not come in time".into(),
-            Problem::TooLarge { limit } => format!("a body of more than {limit} bytes, or one that broke off"),
-            Problem::Denied(Denied::Connections, limit) => format!("{limit} connections to the admin address already: no more at once"),
-            Problem::Denied(Denied::Streams, limit) => format!("{limit} event streams already: no more at once"),
-            Problem::Driver => "a driver of the server does not answer".into(),
-            Problem::Draining => "draining".into(),
-            Problem::Internal => "this answer could not be written".into(),
-        }
-    }
-
-    /// The answer after which the connection is closed.
-    pub(super) fn last_answer(&self) -> Response {
-        let mut response = self.clone().into_response();
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = self.status();
-        let mut response = Json(status, Refused { v: VERSION, error: self.words() }).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"wsbeat\""));
-        }
-        response
-    }
 }

@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use wsbeat_core::event::ConnId;
 
-use super::routes::Problem;
-use super::state::State;
+use super::answer::Problem;
+use super::listener::Listener;
 use crate::server::ConnectionLook;
 
 /// How old a snapshot may be that is shown.
@@ -32,8 +32,8 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// One that is fresh. Whoever asks while it is being made gets the same.
-    pub(super) async fn fresh(&self, state: &State) -> Result<Arc<Snapshot>, Problem> {
+    /// One that is fresh; the drivers get so much time to answer. Whoever asks while it is being made gets the same.
+    pub(super) async fn fresh(&self, listeners: &[Listener], patience: Duration) -> Result<Arc<Snapshot>, Problem> {
         let mut kept = self.kept.lock().await;
         if let Some((taken, snapshot)) = &*kept {
             if taken.elapsed() < FRESH {
@@ -42,7 +42,7 @@ impl Snapshots {
         }
         // The memory of the old one is given back before a new one takes as much.
         *kept = None;
-        let snapshot = Arc::new(take(state).await?);
+        let snapshot = Arc::new(take(listeners, patience).await?);
         *kept = Some((Instant::now(), Arc::clone(&snapshot)));
         Ok(snapshot)
     }
@@ -64,10 +64,10 @@ impl Snapshots {
     }
 }
 
-async fn take(state: &State) -> Result<Snapshot, Problem> {
-    let mut snapshot = Snapshot { listeners: Vec::with_capacity(state.listeners.len()), taken_ms: 0 };
-    for listener in &state.listeners {
-        let asked = timeout(state.limits.timeout, listener.handle.connections());
+async fn take(listeners: &[Listener], patience: Duration) -> Result<Snapshot, Problem> {
+    let mut snapshot = Snapshot { listeners: Vec::with_capacity(listeners.len()), taken_ms: 0 };
+    for listener in listeners {
+        let asked = timeout(patience, listener.handle.connections());
         let looks = asked.await.map_err(|_| Problem::Driver)?.map_err(|_| Problem::Driver)?;
         tracing::debug!(
             target: "wsbeat",

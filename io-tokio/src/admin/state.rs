@@ -1,49 +1,14 @@
 //! What all requests share.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tokio::sync::Semaphore;
 
-use super::api::ListenerInfo;
+use super::answer::Problem;
 use super::config::{AdminConfig, AdminLimits};
 use super::feed::News;
 use super::guard::{Denied, DeniedCounts, Guard};
-use super::routes::Problem;
+use super::listener::Listener;
 use super::snapshot::Snapshots;
-use crate::server::Handle;
-
-/// A server that an admin address tells of. Clones are the same one.
-#[derive(Clone, Debug)]
-pub struct Listener {
-    name: Arc<str>,
-    info: Arc<Mutex<ListenerInfo>>,
-    pub(super) handle: Handle,
-}
-
-impl Listener {
-    /// The server of this handle, of which `info` is said.
-    #[must_use]
-    pub fn new(info: ListenerInfo, handle: Handle) -> Self {
-        Listener { name: info.name.as_str().into(), info: Arc::new(Mutex::new(info)), handle }
-    }
-
-    /// From now on this is said of it, under the same name: its policy changed.
-    pub fn set_info(&self, info: ListenerInfo) {
-        let name = self.name.to_string();
-        *self.info.lock().unwrap_or_else(PoisonError::into_inner) = ListenerInfo { name, ..info };
-    }
-
-    /// What is said of it.
-    #[must_use]
-    pub fn info(&self) -> ListenerInfo {
-        self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-}
+use crate::clock::wall_ms;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -89,10 +54,4 @@ impl State {
     pub(super) fn is_draining(&self) -> bool {
         self.listeners.iter().any(|listener| listener.handle.is_draining())
     }
-}
-
-/// Unix milliseconds.
-pub(super) fn wall_ms() -> u64 {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
 }

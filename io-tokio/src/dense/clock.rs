@@ -1,8 +1,10 @@
 //! The clock that is handed to the core.
 
-use std::time::{Instant as StdInstant, SystemTime, UNIX_EPOCH};
+use std::time::Instant as StdInstant;
 
 use wsbeat_core::time::{Instant, Now};
+
+use crate::clock::wall_ms;
 
 /// Monotonic time since the server was made, and Unix time.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +18,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now::new(self.monotonic(), u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
+        Now::new(self.monotonic(), wall_ms())
     }
 
     pub(crate) fn monotonic(&self) -> Instant {

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod inbound;
 pub(crate) mod lone;
+pub(crate) mod received;
 pub(crate) mod socket;
 #[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
 pub(crate) mod tls;

@@ -5,25 +5,13 @@ use std::net::Shutdown;
 
 use mio::net::TcpStream;
 
+use super::received::Received;
 use super::tls::Tls;
 
 /// The socket of a connection. TLS stands in a box that only connections with TLS have: plain ones pay a look at it.
 pub(crate) struct Socket<'a> {
     pub(crate) stream: &'a mut TcpStream,
     pub(crate) tls: Option<&'a mut Tls>,
-}
-
-/// What one read gave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Received {
-    /// The bytes for the user's side.
-    pub(crate) bytes: usize,
-    /// The bytes on the wire.
-    pub(crate) wire_bytes: usize,
-    /// It was all that had arrived.
-    pub(crate) is_drained: bool,
-    /// No more will come.
-    pub(crate) is_over: bool,
 }
 
 impl Socket<'_> {

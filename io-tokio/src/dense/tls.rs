@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use mio::net::TcpStream;
 use rustls::Connection;
 
-use super::socket::Received;
+use super::received::Received;
 
 /// The most that is encrypted before the kernel has taken what was encrypted before: one record (RFC 8446 §5.1).
 const RECORD_BYTES_MAX: usize = 16 << 10;

@@ -5,7 +5,7 @@ use std::io;
 
 use mio::net::TcpStream;
 
-use super::socket::Received;
+use super::received::Received;
 
 /// TLS over one connection: there is none.
 #[derive(Debug)]

@@ -18,11 +18,10 @@ use wsbeat_core::rng::Rng;
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::config::{LoadConfig, LoadError};
-use super::dial;
+use super::connect;
 use super::report::{Progress, Report, record};
-use super::slot::{Slot, Stage};
+use super::slot::{Delayed, Slot, Stage};
 use super::upgrade::Opening;
-use super::writing::Delayed;
 use crate::client::request::{Scheme, Target};
 use crate::client::tls::ClientTls;
 use crate::dense::clock::Clock;
@@ -108,7 +107,7 @@ impl Load {
             Scheme::Ws => None,
             Scheme::Wss => Some(ClientTls::new(&config.trust, &target.host)?),
         };
-        let way = Way { address: dial::resolve(&target)?, tls };
+        let way = Way { address: connect::resolve(&target)?, tls };
         let mut hub = Hub::new(config.seed, config.connections);
         let policy = hub.register(policy(dialect.as_ref(), config.connect_timeout)?);
         let opening = Opening::new(&request);

@@ -21,6 +21,7 @@
 //! ```
 
 mod config;
+mod connect;
 mod dial;
 mod driver;
 mod echo;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use mio::net::TcpStream;
 use tungstenite::protocol::WebSocketContext;
+use wsbeat_core::event::ConnId;
 use wsbeat_core::time::Instant;
 
 use crate::dense::inbound::Walk;
@@ -75,6 +76,14 @@ impl Slot {
             self.busy = None;
         }
     }
+}
+
+/// An answer that is held back.
+pub(super) struct Delayed {
+    pub(super) due: Instant,
+    pub(super) id: ConnId,
+    pub(super) asked: Instant,
+    pub(super) frame: Box<[u8]>,
 }
 
 #[cfg(test)]

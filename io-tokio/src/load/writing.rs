@@ -7,18 +7,10 @@ use wsbeat_core::time::{Instant, Span};
 
 use super::driver::Driver;
 use super::report::record;
-use super::slot::Stage;
+use super::slot::{Delayed, Stage};
 
 /// The most that may wait for one server that does not read; what is beyond it is not sent.
 const WAITING_BYTES_MAX: usize = 256 << 10;
-
-/// An answer that is held back.
-pub(super) struct Delayed {
-    pub(super) due: Instant,
-    id: ConnId,
-    asked: Instant,
-    frame: Box<[u8]>,
-}
 
 impl Driver {
     /// Answers what was asked at `asked`: now, later, or never.

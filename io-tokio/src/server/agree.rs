@@ -2,24 +2,9 @@
 
 use wsbeat_core::dialect::{Negotiated, Role};
 use wsbeat_core::event::ConnId;
-use wsbeat_core::hub::PolicyId;
 use wsbeat_core::policy::Policy;
 
 use super::world::World;
-
-/// The policy of those who negotiate nothing, and those that were negotiated.
-#[derive(Debug)]
-pub(super) struct Agreements {
-    base: Policy,
-    /// Few, whatever peers say: a dialect negotiates in steps.
-    made: Vec<(Negotiated, PolicyId)>,
-}
-
-impl Agreements {
-    pub(super) fn over(base: Policy) -> Self {
-        Agreements { base, made: Vec::new() }
-    }
-}
 
 impl World {
     /// Puts connection `id` under the policy that its peer has negotiated. What cannot be agreed on leaves it as it is.

@@ -1,28 +1,15 @@
 //! The end of a driver: in order, or at once.
 
-use std::collections::VecDeque;
-
 use wsbeat_core::event::{ConnId, Input};
 use wsbeat_core::time::{Instant, Span};
 
 use super::Ending;
+use super::drain::Drain;
 use super::driver::Driver;
 use super::handler::Handler;
 use super::slot::Stage;
 use super::stats::Refusal;
 use super::workers::Stop;
-
-/// A drain under way.
-#[derive(Debug)]
-pub(super) struct Drain {
-    /// Those that are still to be told, in the order of chance.
-    left: VecDeque<ConnId>,
-    total: u64,
-    began: Instant,
-    /// The closes are spread over this.
-    spread: Span,
-    ends: Instant,
-}
 
 impl<H: Handler> Driver<H> {
     /// Moves a drain on. Returns how it all ended, once it has.
@@ -80,16 +67,5 @@ impl<H: Handler> Driver<H> {
             self.settle(None);
         }
         dropped
-    }
-}
-
-impl Drain {
-    /// When the next one is to be told: the k-th of n after k/n of the spread.
-    fn due(&self) -> Instant {
-        let told = self.total - self.left.len() as u64;
-        if self.left.is_empty() {
-            return Instant::NEVER;
-        }
-        self.began.after(self.spread.part(self.total).times(told))
     }
 }

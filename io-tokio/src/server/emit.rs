@@ -11,15 +11,6 @@ use super::slot::{Busy, Slot, Stage};
 use super::world::World;
 use crate::dense::socket::Socket;
 
-/// What one connection is answered with while its received bytes are worked off: written in one go at the end.
-#[derive(Debug, Default)]
-pub(super) struct Cork {
-    id: Option<ConnId>,
-    bytes: Vec<u8>,
-    /// Where each frame ends, and what it is.
-    frames: Vec<(usize, Kind)>,
-}
-
 /// How the records of TLS that wait fared.
 enum Records {
     /// The kernel has all of them.
@@ -30,17 +21,6 @@ enum Records {
 
 /// Over this the cork is written before more is put in.
 const CORK_BYTES_MAX: usize = 64 << 10;
-
-impl Cork {
-    /// The connection is no more.
-    pub(super) fn forget(&mut self, id: ConnId) {
-        if self.id == Some(id) {
-            self.id = None;
-            self.bytes.clear();
-            self.frames.clear();
-        }
-    }
-}
 
 impl World {
     /// From now on what goes to `id` is kept together.

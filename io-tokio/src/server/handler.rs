@@ -7,6 +7,7 @@ use wsbeat_core::event::{ConnId, Note, Plane, Token, Verdict};
 use wsbeat_core::time::Span;
 
 use super::control::{CloseReason, PingPayload};
+use super::end::End;
 use super::error::SendError;
 use super::handle::Handle;
 use super::world::World;
@@ -84,17 +85,6 @@ pub struct Request<'a> {
     pub user_agent: Option<&'a str>,
     /// The subprotocol that was agreed.
     pub subprotocol: Option<&'a str>,
-}
-
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct End {
-    /// What was decided; `None` where the stream just ended.
-    pub verdict: Option<Verdict>,
-    /// The code of the peer's close frame: 1005 for an empty one, 1006 where none came.
-    pub peer_code: u16,
-    /// The reason in the peer's close frame. The text is the peer's: escape it before it is shown or logged.
-    pub peer_reason: Box<str>,
 }
 
 /// The server as a callback sees it, and the connection that it was called for.

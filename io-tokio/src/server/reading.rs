@@ -13,7 +13,7 @@ use super::stats::Refusal;
 use super::turn::{Arrived, READ_COST};
 use crate::dense::inbound::{self, Next, Walk};
 use crate::dense::lone::{Lone, lone};
-use crate::dense::socket::Received;
+use crate::dense::received::Received;
 
 /// Ours, for the frames.
 const ROLE: protocol::Role = protocol::Role::Server;

@@ -15,7 +15,7 @@ use wsbeat_core::policy::Policy;
 use super::config::ServerLimits;
 use super::control::{CloseReason, PingPayload};
 use super::figures::Figures;
-use super::look::Look;
+use super::looks::Look;
 use super::origin::Origins;
 use super::stats::ServerStats;
 use super::tls::TlsConfig;

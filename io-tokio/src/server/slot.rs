@@ -8,7 +8,7 @@ use wsbeat_core::event::ConnId;
 use wsbeat_core::time::Instant;
 
 use super::addresses::{Address, Addresses};
-use super::handler::End;
+use super::end::End;
 use super::output::{Kind, Output};
 use crate::dense::inbound::Walk;
 use crate::dense::socket::Socket;

@@ -9,22 +9,14 @@ use wsbeat_core::event::{ConnId, Input};
 use wsbeat_core::hub::Next;
 use wsbeat_core::time::{Instant, Span};
 
-use super::Ending;
 use super::accept::Accepted;
 use super::driver::Driver;
 use super::handler::Handler;
 use super::shared::Command;
 use super::slot::Stage;
 use super::stats::Refusal;
+use super::waking::{LINGER_TOKENS, LISTENER_TOKENS, WAKE_TOKEN, Wait};
 use super::world::World;
-
-/// Tokens below are connections, by their index.
-pub(super) const LISTENER_TOKENS: usize = 1 << 30;
-/// Tokens from here on are lingering sockets.
-pub(super) const LINGER_TOKENS: usize = 1 << 31;
-
-/// The waker of the handles.
-pub(super) const WAKE_TOKEN: usize = usize::MAX - 1;
 
 /// How many connections are accepted before the others have their turn.
 const ACCEPTS_PER_TURN: usize = 128;
@@ -44,17 +36,6 @@ pub(super) const READ_COST: usize = 256;
 const READ_AT_A_GLANCE: usize = 64;
 /// How old the look at the sockets may be when time advances; older, and they are looked at again without being read.
 const LOOK_AGE_MAX: Span = Span::from_millis(1);
-
-/// What to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// Nothing: there is more to do.
-    Again,
-    /// A socket, a command, or this instant.
-    Until(Instant),
-    /// It is over.
-    Ended(Ending),
-}
 
 /// What is done with a connection that has bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

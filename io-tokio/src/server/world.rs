@@ -13,10 +13,10 @@ use wsbeat_core::policy::{Policy, Timing};
 use wsbeat_core::time::{Instant, Now, Span};
 
 use super::addresses::Addresses;
-use super::agree::Agreements;
+use super::agreements::Agreements;
 use super::config::{Numbering, ServerConfig, ServerLimits};
 use super::control::CloseReason;
-use super::emit::Cork;
+use super::cork::Cork;
 use super::figures::Counted;
 use super::frame;
 use super::output::Kind;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::AdviseArgs;
-use super::candidate::{Candidate, seconds};
+use super::candidate::Candidate;
+use super::judge::seconds;
 use super::reckon::{MISSES, Network, Reckoned};
 use super::trial::{DEATHS, Trial};
 use crate::config::duration_text;

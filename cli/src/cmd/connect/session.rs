@@ -270,7 +270,7 @@ impl<'a> Session<'a> {
         if !by_user {
             self.log.log(Level::Warn, &ending::why(&ending), || ending::closed_json(&ending));
         }
-        if self.out.format() == crate::args::Format::Json {
+        if self.out.format() == crate::common::Format::Json {
             self.print(String::new, || ending::closed_json(&ending))?;
         }
         self.ending = Some(ending);

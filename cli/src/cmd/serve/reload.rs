@@ -8,7 +8,7 @@ use wsbeat_core::policy::{Policy, PolicyConfig};
 
 use super::admin;
 use super::limit::Limit;
-use super::running::Listener;
+use super::listener::Listener;
 use crate::config::{self, ListenerConfig, ServeConfig};
 use crate::exit::Failure;
 use crate::json::Object;

@@ -8,9 +8,10 @@ use wsbeat_tokio::server::{BindError, Ending, Handle, Numbering, Server, Summary
 
 use super::handler::Serving;
 use super::limit::Limit;
+use super::listener::Listener;
 use super::live::Live;
 use super::{admin, reload, status, supervisor};
-use crate::config::{ListenerConfig, ServeConfig};
+use crate::config::ServeConfig;
 use crate::exit::{Exit, Failure};
 use crate::json::Object;
 use crate::logging::{Level, Logger};
@@ -27,18 +28,6 @@ pub(super) struct Running {
     /// How often the end was asked for.
     asked: u32,
     log: Logger,
-}
-
-/// One that runs.
-pub(super) struct Listener {
-    /// What is in force.
-    pub(super) config: ListenerConfig,
-    /// The way in.
-    pub(super) handle: Handle,
-    /// What its handlers look at.
-    pub(super) live: Arc<Live>,
-    /// What the admin address tells of.
-    pub(super) shown: Shown,
 }
 
 /// What all of them did.

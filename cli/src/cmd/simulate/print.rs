@@ -8,7 +8,7 @@ use wsbeat_core::event::{ConnId, VerdictKind};
 use wsbeat_core::sim::{Fault, FaultCounts, Report, Seen, What};
 use wsbeat_core::trace::{Done, Header, Recorder};
 
-use crate::args::Format;
+use crate::common::Format;
 use crate::exit::Failure;
 use crate::json::Object;
 use crate::output::Out;
