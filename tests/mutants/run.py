@@ -101,7 +101,10 @@ def main():
                 note(mutant, "missed" if failed is None else "timeout" if failed == "timeout" else "caught", failed, stage)
         apart = [mutant for mutant in mutants if known[mutant["name"]]["outcome"] == "apart"]
         print(f"apart: {len(apart)} mutants", flush=True)
-        tree = Tree(folder / "apart", []) if apart else None
+        if apart:
+            tree = Tree(folder / "apart", [])
+            # It must build as it is: what does not build later is the mutant's doing.
+            tree.build()
         for mutant in apart:
             programs = tree.build_one(mutant)
             if not programs:
