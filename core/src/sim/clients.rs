@@ -56,6 +56,11 @@ impl Clients {
         self.all.get(client as usize).map(|c| c.conn).filter(|id| *id != NOBODY)
     }
 
+    /// Whether its peer has died.
+    pub(super) fn is_dead(&self, client: u32) -> bool {
+        self.all.get(client as usize).is_some_and(|c| c.conn != NOBODY && c.dies_at != Instant::NEVER)
+    }
+
     /// Whose connection this is.
     pub(super) fn of(&self, id: ConnId) -> Option<u32> {
         let client = *self.owners.get(id.index as usize)?;

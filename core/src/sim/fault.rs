@@ -80,7 +80,7 @@ faults! {
     PeerClose = "peer-close", 500;
     /// The peer sends sixty pings at once.
     PingFlood = "ping-flood", 500;
-    /// The upgrade is never completed.
+    /// The peer never completes the upgrade.
     Handshake = "handshake", 10_000;
     /// The host's monotonic clock runs backwards.
     ClockBackwards = "clock-backwards", 50_000;
@@ -96,6 +96,9 @@ faults! {
     Drain = "drain", 10_000;
     /// Every fourth connection is lost at once and comes back within a second.
     ReconnectStorm = "reconnect-storm", 20_000;
+    /// The request of a handshake arrives, and the host is too busy to read it for a while, at times for longer than a handshake
+    /// may take.
+    UnreadHandshake = "unread-handshake", 10_000;
 }
 
 impl Fault {

@@ -11,4 +11,6 @@ pub enum Mutation {
     LosesAnswers,
     /// Its closes are not carried out.
     LosesCloses,
+    /// It wakes at once, whatever is due.
+    NeverSleeps,
 }

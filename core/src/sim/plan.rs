@@ -28,8 +28,12 @@ pub(super) struct Plan {
     pub(super) peer_period: Option<Span>,
     /// How long the transport may take no byte.
     pub(super) write_stall: Span,
+    /// How long a handshake may take.
+    pub(super) handshake: Span,
     /// When the storm ends.
     pub(super) storm_ends: Instant,
+    /// Whether this policy finds a dead peer.
+    pub(super) finds_the_dead: bool,
     /// From when on nobody may be given up; `NEVER` where that cannot be asked of this policy and network.
     pub(super) calm_from: Instant,
     pub(super) ends: Instant,
@@ -49,7 +53,9 @@ impl Plan {
             reach,
             peer_period: policy.application.and_then(|app| app.listen).map(|listen| listen.limit.part(3)),
             write_stall: write_stall(policy),
+            handshake: policy.limits.handshake_timeout,
             storm_ends,
+            finds_the_dead: finds_the_dead(policy),
             calm_from: if judged { storm_ends.after(settle) } else { Instant::NEVER },
             ends: Instant::ZERO.after(length),
         }
@@ -114,6 +120,12 @@ fn reach(policy: &Policy) -> Span {
     let listened = policy.application.and_then(|app| app.listen).map(|listen| listen.limit);
     let longest = [transport, asked, listened].into_iter().flatten().max();
     longest.unwrap_or(Span::from_secs(20)).max(Span::from_secs(1))
+}
+
+fn finds_the_dead(policy: &Policy) -> bool {
+    let app = policy.application;
+    let asks = app.and_then(|app| app.ask).is_some_and(|ask| ask.death != Death::Never);
+    policy.transport.is_some() || asks || app.is_some_and(|app| app.listen.is_some())
 }
 
 fn write_stall(policy: &Policy) -> Span {
@@ -208,6 +220,16 @@ mod tests {
             (Policy { transport: pinging(|t| t.timeout = second).transport, ..listening(4) }, false),
         ] {
             assert_eq!(keeps_the_honest(&policy, ROUND_TRIP), keeps, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_dead_peer_is_found_by_whoever_asks_and_counts_or_listens() {
+        for policy in [Policy::strict(), asking(Death::MissesBefore(2), |_| {}), listening(9)] {
+            assert!(finds_the_dead(&policy), "{policy:?}");
+        }
+        for policy in [Policy::off(), asking(Death::Never, |_| {})] {
+            assert!(!finds_the_dead(&policy), "{policy:?}");
         }
     }
 

@@ -11,6 +11,14 @@ use crate::time::Instant;
 pub(super) enum What {
     /// A client connects.
     Connects,
+    /// The request of a handshake arrives whose reading ends at a budget; whether its peer will complete it.
+    UnreadRequest { completes: bool },
+    /// The host looks, and has no time for it still.
+    StillUnread,
+    /// It is read.
+    Request { completes: bool },
+    /// The handshake is complete.
+    Opens,
     /// A peer that asks does.
     Asks,
     /// A ping was written.

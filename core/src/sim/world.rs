@@ -1,5 +1,7 @@
 //! The loop: time jumps to what comes next, what has arrived goes in, then what is due is done.
 
+mod handshake;
+
 use super::clients::{Ask, Clients};
 use super::fault::Fault;
 use super::link::Latency;
@@ -22,6 +24,8 @@ const BUDGET: u32 = 1_024;
 const FLOOD_PINGS: u32 = 60;
 /// How often a burst ticks.
 const BURST_TICKS: u32 = 16;
+/// More wake-ups in a row than are early.
+const IDLE_TICKS: u64 = 100_000;
 /// Unix time at the beginning.
 const WALL_ZERO_MS: u64 = 1_700_000_000_000;
 
@@ -33,6 +37,9 @@ pub(super) struct World<'a> {
     promised: Instant,
     asleep_until: Instant,
     wall_ahead_ms: i64,
+    /// What had happened when the hub last did something, and how often it woke since.
+    happened: u64,
+    idle_ticks: u64,
     out: Outside<'a>,
 }
 
@@ -53,16 +60,40 @@ impl<'a> World<'a> {
         let answers = super::outside::Answers::of(&policy);
         let policy = hub.register(policy);
         let out = Outside::new(judged_as, plan, Clients::new(clients), latency, wire, answers, mutation, watch);
-        World { hub, policy, starts_ready, mutation, promised: Instant::NEVER, asleep_until: Instant::ZERO, wall_ahead_ms: 0, out }
+        World {
+            hub,
+            policy,
+            starts_ready,
+            mutation,
+            promised: Instant::NEVER,
+            asleep_until: Instant::ZERO,
+            wall_ahead_ms: 0,
+            happened: 0,
+            idle_ticks: 0,
+            out,
+        }
     }
 
     pub(super) fn run(mut self) -> Report {
         self.begin();
         while let Some(now) = self.next_wake() {
             self.wake(now);
+            if self.is_restless() {
+                self.out.judge.is_restless();
+                break;
+            }
         }
         self.wake(self.out.plan.ends);
         self.end()
+    }
+
+    /// Whether the hub has woken so often for nothing that it will for ever. Early wake-ups are lawful: one for each connection,
+    /// and more.
+    fn is_restless(&mut self) -> bool {
+        let happened = self.out.happened();
+        self.idle_ticks = if happened == self.happened { self.idle_ticks + 1 } else { 0 };
+        self.happened = happened;
+        self.idle_ticks > IDLE_TICKS + u64::from(self.out.clients.len())
     }
 
     fn begin(&mut self) {
@@ -134,6 +165,7 @@ impl<'a> World<'a> {
 
     fn ask_next(&mut self) {
         self.promised = match self.hub.next_due() {
+            _ if self.mutation == Mutation::NeverSleeps => self.out.now.at,
             Next::Again => self.out.now.at,
             Next::At(at) => at,
             Next::Idle => Instant::NEVER,
@@ -168,6 +200,10 @@ impl<'a> World<'a> {
         }
         match event.what {
             What::Connects => self.connect(event.client),
+            What::UnreadRequest { completes } => self.unread_request(event.client, id, completes),
+            What::StillUnread => self.put(id, Input::Unread),
+            What::Request { completes } => self.request(event.client, id, completes),
+            What::Opens => self.opened(event.client, id),
             What::Asks => self.out.peer_asks(event.client, id, event.at),
             What::PingWritten(payload) => self.written(id, Input::PingFlushed(payload)),
             What::HeartbeatWritten(token) => self.written(id, Input::HeartbeatFlushed(token)),
@@ -225,28 +261,6 @@ impl<'a> World<'a> {
     fn peer_speaks(&mut self, id: ConnId, token: Token) {
         let input = self.out.answers.peer_input(token);
         self.arrives(id, input);
-    }
-
-    fn connect(&mut self, client: u32) {
-        let now = self.out.now;
-        let Ok(id) = self.hub.accept(now, self.policy) else {
-            return self.out.connects_later(client, Span::from_secs(1));
-        };
-        self.out.judge.accepted(id, now.at);
-        self.out.show(now, super::judge::number(id), Shown::Accepted);
-        self.out.connected(client, id);
-        if self.out.strikes(Fault::Handshake) {
-            return self.out.faults.count(Fault::Handshake);
-        }
-        self.opened(client, id);
-    }
-
-    fn opened(&mut self, client: u32, id: ConnId) {
-        self.put(id, Input::Opened);
-        if self.starts_ready {
-            self.arrives(id, Input::Ready);
-        }
-        self.out.peer_begins(client, id);
     }
 
     // What befalls the host.
@@ -307,14 +321,18 @@ impl<'a> World<'a> {
 
     fn end(mut self) -> Report {
         self.out.judge.sweep();
+        let is_calm = self.out.plan.calm_from < self.out.plan.ends;
         let mut open = 0;
         for client in 0..self.out.clients.len() {
             let id = self.out.clients.conn(client);
             let is_open = id.and_then(|id| self.hub.connection(id)).is_some_and(|c| c.phase() == Phase::Open);
             open += u64::from(is_open);
-            if !is_open && self.out.plan.calm_from < self.out.plan.ends {
-                let id = id.unwrap_or(ConnId { index: client, generation: u32::MAX });
+            let id = id.unwrap_or(ConnId { index: client, generation: u32::MAX });
+            if is_calm && !is_open {
                 self.out.judge.found(id, "calm: the storm is over, and an honest peer is not connected");
+            }
+            if is_calm && self.out.plan.finds_the_dead && self.out.clients.is_dead(client) {
+                self.out.judge.found(id, "calm: the storm is over, and a dead peer is still taken for alive");
             }
         }
         self.out.report(open, self.hub.stats().clone())

@@ -108,6 +108,16 @@ fn a_header_that_is_no_pair_of_numbers_negotiates_no_heartbeats() {
     assert_ne!(hears("5000,5000"), none);
 }
 
+#[test]
+fn a_header_whose_name_only_begins_like_the_one_that_negotiates_is_another() {
+    let stomp = Dialect::preset("stomp-1.2").unwrap();
+    let mut decoder = Decoder::default();
+    let text = "CONNECTED\nheart-beats:1,1\nheart-beat:0,0\n\n\0";
+    let heard = stomp.decode(Role::Client, Message::Text(text), 0, &mut decoder);
+    let none = Negotiated { interval: Some(Duration::ZERO), timeout: Some(Duration::ZERO) };
+    assert!(matches!(heard, Heard::Ready { negotiated, .. } if negotiated == none), "{heard:?}");
+}
+
 // Plans.
 
 #[test]

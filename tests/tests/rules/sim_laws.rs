@@ -112,6 +112,19 @@ fn a_host_that_sleeps_gives_up_nobody_who_spoke_meanwhile() {
     }
 }
 
+#[test]
+fn a_peer_whose_request_lies_unread_is_not_given_up_for_it_and_one_that_never_completes_it_is() {
+    let busy = Scenario::new(Policy::strict()).connections(50).seed(1).fault(Fault::UnreadHandshake, 1_000_000);
+    let report = busy.clone().fault(Fault::ReconnectStorm, 1_000_000).run(MINUTE * 60);
+    assert_lawful(&report);
+    assert!(report.faults.get(Fault::UnreadHandshake) > 500, "{report}");
+    assert_eq!(report.closes_by_verdict(VerdictKind::Handshake), 0, "{report}");
+    let report = busy.fault(Fault::Handshake, 500_000).run(MINUTE * 60);
+    assert_lawful(&report);
+    assert!(report.faults.get(Fault::Handshake) > 10, "{report}");
+    assert_eq!(report.closes_by_verdict(VerdictKind::Handshake), report.faults.get(Fault::Handshake), "{report}");
+}
+
 // The judge can fail.
 
 fn first_breach(report: &Report) -> &'static str {
@@ -133,6 +146,12 @@ fn the_judge_notices_a_close_that_is_not_carried_out() {
         let report = plane.connections(5).freeze(2, MINUTE, None).mutated(Mutation::LosesCloses).run(MINUTE * 5);
         assert!(report.breaches.iter().any(|b| b.what.starts_with("law 13")), "{report}");
     }
+}
+
+#[test]
+fn the_judge_notices_a_hub_that_never_sleeps_and_the_run_ends() {
+    let report = Scenario::new(Policy::strict()).mutated(Mutation::NeverSleeps).run(MINUTE);
+    assert_eq!(first_breach(&report), "law 3: the hub wakes again and again, and does nothing");
 }
 
 #[test]
@@ -190,18 +209,25 @@ fn an_empty_world_ends() {
     assert_lawful(&Scenario::new(Policy::strict()).fault(Fault::Loss, 1_000_000).run(Duration::ZERO));
 }
 
+/// A storm of the long run as it was then: without the kind of fault that came later, which would change all that follows.
+fn storm_of(seed: u64) -> Faults {
+    let mut faults = Faults::swarm(seed);
+    faults.set(Fault::UnreadHandshake, 0);
+    faults
+}
+
 /// Found by the long run, each a point of the grid that the judge forgot and wanted the peer dead a period before its time: one
 /// passed while a heartbeat after a stall stood unwritten; one at which as many as may be were unanswered and the host had slept;
 /// one at which they were, and input lay unread.
 #[test]
 fn a_point_of_the_grid_without_a_heartbeat_is_not_forgotten_with_an_answer() {
     for (seed, minutes) in [(179, 120), (241, 120), (284, 10)] {
-        assert_lawful(&dialect("htx-spot-v1", Role::Server).connections(100).seed(seed).faults(Faults::swarm(seed)).run(MINUTE * minutes));
+        assert_lawful(&dialect("htx-spot-v1", Role::Server).connections(100).seed(seed).faults(storm_of(seed)).run(MINUTE * minutes));
     }
 }
 
 /// Found by the long run: a wake-up that had been promised early was taken for the hub's lateness at the end of a handshake.
 #[test]
 fn an_early_wake_up_is_no_lateness_of_the_hub() {
-    assert_lawful(&dialect("htx-spot-v1", Role::Client).connections(100).seed(736).faults(Faults::swarm(736)).run(MINUTE * 80));
+    assert_lawful(&dialect("htx-spot-v1", Role::Client).connections(100).seed(736).faults(storm_of(736)).run(MINUTE * 80));
 }

@@ -1,6 +1,7 @@
 //! What the judge knows of the heartbeats of a connection.
 
-use crate::event::Token;
+use super::pings::{HEARD, wobble};
+use crate::event::{Token, Verdict, VerdictKind};
 use crate::policy::{Answers, Ask, Counts, Death, Matching, Start, Timing};
 use crate::time::{Instant, Span};
 
@@ -30,10 +31,16 @@ pub(super) struct BeatWatch {
     /// The part of it that came after the newest heartbeat that counts: by one that was sent after a stall, or by a point of
     /// the grid at which none was sent.
     delay_behind: Span,
+    /// By when the next one has to be sent, where one may be.
+    due_by: Instant,
+    /// When the last one was sent, if its tick came in time and every point of the grid was served since.
+    last_on_grid: Instant,
     last_token: u64,
     known: u8,
     unanswered: u8,
     unwritten: Unwritten,
+    /// Something was heard since the oldest unanswered one began to count.
+    heard: bool,
 }
 
 impl BeatWatch {
@@ -48,20 +55,56 @@ impl BeatWatch {
             stuck_since: Instant::NEVER,
             delay: Span::ZERO,
             delay_behind: Span::ZERO,
+            due_by: Instant::NEVER,
+            last_on_grid: Instant::NEVER,
             last_token: 0,
             known: 0,
             unanswered: 0,
             unwritten: Unwritten::None,
+            heard: false,
         }
     }
 
-    pub(super) const fn unanswered(&self) -> u8 {
-        self.unanswered
+    /// The plane starts; where the dialect says so, with a message of the peer's.
+    pub(super) fn starts(&mut self, ask: &Ask, now: Instant, is_ready: bool) {
+        if is_ready == (ask.start == Start::Ready) && self.due_by == Instant::NEVER {
+            self.due_by = now.after(ask.period);
+        }
+    }
+
+    pub(super) fn hears(&mut self) {
+        self.heard = true;
+    }
+
+    /// A message of the peer's, or one of ours: it puts off a heartbeat that waits for silence.
+    pub(super) fn put_off(&mut self, ask: &Ask, timing: Timing, now: Instant) {
+        if ask.timing == timing && self.due_by != Instant::NEVER {
+            self.due_by = now.after(ask.period);
+        }
+    }
+
+    /// Whether no rule keeps a heartbeat back.
+    fn may_be_sent(&self, ask: &Ask) -> bool {
+        self.unwritten == Unwritten::None && !self.is_full(ask)
+    }
+
+    /// Law 14: by when the next heartbeat has to be sent.
+    pub(super) fn owed_by(&self, ask: &Ask) -> Instant {
+        if self.may_be_sent(ask) { self.due_by } else { Instant::NEVER }
+    }
+
+    /// Points of the grid that found it kept back have passed: it goes out at the next one.
+    fn goes_on(&mut self, ask: &Ask, now: Instant) {
+        self.last_on_grid = Instant::NEVER;
+        self.due_by = self.due_by.max(next_by(ask, now));
     }
 
     /// A heartbeat was sent, `late` after it was due. What is wrong with it, if anything.
     pub(super) fn sent(&mut self, ask: &Ask, token: Token, now: Instant, late: Span, rebased: bool) -> Option<&'static str> {
-        let wrong = self.wrong_to_send(ask, token, rebased);
+        let in_time = late == Span::ZERO && !rebased;
+        let wrong = self.wrong_to_send(ask, token, rebased).or_else(|| (in_time && self.is_off_grid(ask, now)).then_some(OFF_GRID));
+        self.last_on_grid = if in_time { now } else { Instant::NEVER };
+        self.due_by = next_by(ask, now);
         (self.last_token, self.delay) = (token.0, self.delay.plus(late));
         self.delay_behind = if rebased { self.delay_behind.plus(late) } else { Span::ZERO };
         let last_words = matches!(ask.death, Death::MissesAfter(misses) if self.unanswered >= misses);
@@ -75,7 +118,7 @@ impl BeatWatch {
         }
         if ask.counts == Counts::Queued {
             if self.unanswered == 1 {
-                self.oldest = now;
+                (self.oldest, self.heard) = (now, false);
             }
             return wrong;
         }
@@ -91,25 +134,39 @@ impl BeatWatch {
         if token.0 <= self.last_token {
             return Some("tokens do not increase");
         }
-        let full = matches!(ask.death, Death::MissesBefore(misses) if self.unanswered >= misses);
-        (full && !rebased).then_some("law 7: a heartbeat is sent although as many as may be are unanswered")
+        (self.is_full(ask) && !rebased).then_some("law 7: a heartbeat is sent although as many as may be are unanswered")
     }
 
-    pub(super) fn flushed(&mut self, token: Token, now: Instant) {
+    fn is_full(&self, ask: &Ask) -> bool {
+        matches!(ask.death, Death::MissesBefore(misses) if self.unanswered >= misses)
+    }
+
+    /// Whether it comes at no point of the grid, or sooner than a period after the last.
+    fn is_off_grid(&self, ask: &Ask, now: Instant) -> bool {
+        let (gap, period) = (now.since(self.last_on_grid), ask.period.as_nanos().max(1));
+        self.last_on_grid != Instant::NEVER
+            && ask.jitter_ppm == 0
+            && (gap < ask.period || ask.timing == Timing::Beat && gap.as_nanos() % period != 0)
+    }
+
+    pub(super) fn flushed(&mut self, ask: &Ask, token: Token, now: Instant) {
         if self.unwritten == Unwritten::None || token.0 != self.last_token {
             return;
         }
         if self.unwritten == Unwritten::Counted {
             self.flushed[0] = now;
             if self.unanswered == 1 {
-                self.oldest = now;
+                (self.oldest, self.heard) = (now, false);
             }
         }
-        self.written(now);
+        self.written(ask, now);
     }
 
-    fn written(&mut self, now: Instant) {
+    fn written(&mut self, ask: &Ask, now: Instant) {
         let unwritten = now.since(self.unwritten_since);
+        if unwritten >= ask.period || self.last_on_grid == Instant::NEVER {
+            self.goes_on(ask, now);
+        }
         self.delay = self.delay.plus(unwritten);
         if self.unwritten == Unwritten::Uncounted {
             self.delay_behind = self.delay_behind.plus(unwritten);
@@ -124,18 +181,26 @@ impl BeatWatch {
     /// What arrived lay unread for so long: what ran out meanwhile runs out now.
     pub(super) fn is_read(&mut self, ask: &Ask, now: Instant, unread: Span) {
         self.delay = self.delay.plus(unread);
+        self.last_on_grid = Instant::NEVER;
         if let Death::Timeout(timeout) = ask.death {
             self.oldest = self.oldest.max(now.before(timeout));
+        }
+        if self.unwritten != Unwritten::None {
+            self.stuck_since = self.stuck_since.max(now.before(ask.write_stall));
         }
     }
 
     pub(super) fn answer(&mut self, ask: &Ask, token: Token, now: Instant) {
         let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0).and_then(|p| u8::try_from(p).ok());
         let window = ask.matching.window().min(self.unanswered);
+        let was_kept_back = !self.may_be_sent(ask);
         match place {
             Some(place) if ask.matching != Matching::Any && place < window => self.matched(ask, place, now),
             _ if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(now),
             _ => {}
+        }
+        if was_kept_back && self.may_be_sent(ask) {
+            self.goes_on(ask, now);
         }
     }
 
@@ -152,6 +217,9 @@ impl BeatWatch {
         self.unanswered = place;
         if overtook {
             self.unwritten = Unwritten::None;
+            if now.since(self.unwritten_since) >= ask.period {
+                self.last_on_grid = Instant::NEVER;
+            }
         }
         if place > 0 {
             self.oldest = self.flushed[usize::from(place) - 1];
@@ -161,8 +229,7 @@ impl BeatWatch {
     /// As many as may be stood unanswered at a point of the grid: none was sent there. Where nothing excuses the peer (a host that
     /// slept, R5; input that lay unread, R11) it had to be given up there, which is asked for in its own place.
     fn withheld(&self, ask: &Ask, now: Instant) -> bool {
-        let is_full = matches!(ask.death, Death::MissesBefore(misses) if self.unanswered >= misses);
-        is_full && now.since(self.sent[0]) >= ask.period.minus(ask.period.part(10))
+        self.is_full(ask) && now.since(self.sent[0]) >= ask.period.minus(ask.period.part(10))
     }
 
     /// From its sending, and the time that it stayed unwritten in whole periods: as long as it stood there no other was sent.
@@ -209,30 +276,70 @@ impl BeatWatch {
     }
 
     pub(super) fn is_stuck(&self, ask: &Ask, now: Instant) -> bool {
-        self.unwritten != Unwritten::None && now >= self.stuck_since.after(ask.write_stall)
+        now >= self.stuck_by(ask)
     }
 
-    /// Law 13: until when it has to be given up, if nothing comes.
-    pub(super) fn ends_by(&self, ask: &Ask) -> Instant {
+    /// Law 13: until when a peer that accepts no byte has to be given up.
+    pub(super) fn stuck_by(&self, ask: &Ask) -> Instant {
+        if self.unwritten == Unwritten::None { Instant::NEVER } else { self.stuck_since.after(ask.write_stall) }
+    }
+
+    /// Whether its time was over so long ago that this tick may judge nobody (R5).
+    pub(super) fn is_too_late_to_judge(&self, ask: &Ask, now: Instant) -> bool {
+        let over = match ask.death {
+            Death::Timeout(timeout) if self.unanswered_written() > 0 => self.oldest.after(timeout),
+            Death::MissesBefore(misses) if ask.timing == Timing::Beat && ask.jitter_ppm == 0 => {
+                let least = ask.period.times(u64::from(misses)).minus(ask.period.part(10));
+                self.point_at(ask, self.oldest.after(least))
+            }
+            _ => Instant::NEVER,
+        };
+        now.since(over.min(self.stuck_by(ask))) > ask.stall_after
+    }
+
+    /// The first point of the grid that is not before `at`, where the grid is known.
+    fn point_at(&self, ask: &Ask, at: Instant) -> Instant {
+        let periods = at.since(self.last_on_grid).as_nanos().div_ceil(ask.period.as_nanos().max(1));
+        self.last_on_grid.after(ask.period.times(periods))
+    }
+
+    /// What is wrong with what a verdict of silence tells (R8).
+    pub(super) fn wrong_facts(&self, verdict: &Verdict) -> Option<&'static str> {
+        let place = usize::from(self.unanswered).wrapping_sub(1);
+        let oldest = self.tokens[..usize::from(self.known)].get(place).map(|token| (Token(*token), self.flushed[place]));
+        match oldest {
+            _ if verdict.unanswered != u32::from(self.unanswered) => Some("R8: a verdict tells another number of unanswered heartbeats"),
+            Some((_, written)) if verdict.written != Some(written) => Some("R8: a verdict tells another time of writing"),
+            Some((token, _)) if verdict.token != Some(token) => Some("R8: a verdict tells of another heartbeat"),
+            _ if self.heard != (verdict.kind == VerdictKind::PeerSlow) => Some(HEARD),
+            _ => None,
+        }
+    }
+
+    /// Law 13: until when a silent peer has to be given up, if nothing comes.
+    pub(super) fn silent_by(&self, ask: &Ask) -> Instant {
         if self.unwritten != Unwritten::None {
-            return self.stuck_since.after(ask.write_stall);
+            return Instant::NEVER;
         }
         match ask.death {
             Death::Timeout(timeout) if self.unanswered_written() > 0 => self.oldest.after(timeout),
             Death::MissesBefore(misses) if has_beats(ask) => {
-                let wobble = ask.period.as_nanos() / 1_000_000 * u64::from(ask.jitter_ppm) * 2;
+                let wobble = wobble(ask.period, ask.jitter_ppm);
                 let tenth = ask.period.part(10);
-                let lost = if self.delay.plus(Span::from_nanos(wobble)) > tenth {
-                    self.delay.as_nanos().div_ceil(ask.period.as_nanos().max(1))
-                } else {
-                    0
-                };
+                let lost = if self.delay.plus(wobble) > tenth { self.delay.as_nanos().div_ceil(ask.period.as_nanos().max(1)) } else { 0 };
                 let periods = (u64::from(misses) + 1).saturating_add(lost);
-                self.base.after(ask.period.times(periods)).after(Span::from_nanos(wobble))
+                self.base.after(ask.period.times(periods)).after(wobble)
             }
             _ => Instant::NEVER,
         }
     }
+}
+
+const OFF_GRID: &str = "heartbeats are not a period apart";
+
+/// By when the heartbeat after one at `now` has to be sent.
+fn next_by(ask: &Ask, now: Instant) -> Instant {
+    now.after(ask.period).after(wobble(ask.period, ask.jitter_ppm))
 }
 
 /// Whether beats come on a grid that begins with the opening.
@@ -241,110 +348,4 @@ fn has_beats(ask: &Ask) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(secs: u64) -> Instant {
-        Instant::from_secs(secs)
-    }
-
-    fn ask(change: impl FnOnce(&mut Ask)) -> Ask {
-        let mut ask = Ask::every(Span::from_secs(5), Death::MissesBefore(2));
-        change(&mut ask);
-        ask
-    }
-
-    fn plain() -> Ask {
-        ask(|_| {})
-    }
-
-    /// Heartbeats 1 to `count`, 5 s apart, each written at once.
-    fn beaten(ask: &Ask, count: u64) -> BeatWatch {
-        let mut watch = BeatWatch::opened(at(0));
-        for n in 1..=count {
-            assert_eq!(watch.sent(ask, Token(n), at(5 * n), Span::ZERO, false), None);
-            watch.flushed(Token(n), at(5 * n));
-        }
-        watch
-    }
-
-    #[test]
-    fn a_heartbeat_waits_until_the_last_was_written_and_its_token_is_greater() {
-        let mut watch = BeatWatch::opened(at(0));
-        assert_eq!(watch.sent(&plain(), Token(7), at(5), Span::ZERO, false), None);
-        // News of another heartbeat writes nothing.
-        watch.flushed(Token(6), at(6));
-        let told = watch.sent(&plain(), Token(8), at(10), Span::ZERO, false);
-        assert_eq!(told, Some("a heartbeat is queued while one is unwritten"));
-        for token in [1, 0] {
-            assert_eq!(beaten(&plain(), 1).sent(&plain(), Token(token), at(10), Span::ZERO, false), Some("tokens do not increase"));
-        }
-    }
-
-    #[test]
-    fn law_7_as_many_as_may_be_stand_unanswered_and_no_more() {
-        let law = "law 7: a heartbeat is sent although as many as may be are unanswered";
-        assert_eq!(beaten(&plain(), 2).sent(&plain(), Token(3), at(15), Span::ZERO, false), Some(law));
-        // The one after a stall does not count.
-        assert_eq!(beaten(&plain(), 2).sent(&plain(), Token(3), at(15), Span::ZERO, true), None);
-        let blog = ask(|a| a.death = Death::MissesAfter(2));
-        assert_eq!(beaten(&blog, 2).sent(&blog, Token(3), at(15), Span::ZERO, false), None);
-    }
-
-    #[test]
-    fn an_answer_of_any_token_is_life_only_where_any_answers() {
-        let unanswered = |ask: &Ask, token| {
-            let mut watch = beaten(ask, 2);
-            watch.answer(ask, Token(token), at(11));
-            watch.unanswered()
-        };
-        assert_eq!(unanswered(&plain(), 9), 2);
-        assert_eq!(unanswered(&plain(), 1), 1);
-        assert_eq!(unanswered(&ask(|a| a.answers = Answers::Any), 9), 0);
-        assert_eq!(unanswered(&ask(|a| a.matching = Matching::Any), 9), 0);
-    }
-
-    #[test]
-    fn a_peer_is_given_up_as_its_policy_says() {
-        let given_up = |ask: &Ask, count, secs| beaten(ask, count).may_be_given_up(ask, at(secs));
-        assert_eq!((given_up(&plain(), 1, 99), given_up(&plain(), 2, 14), given_up(&plain(), 2, 15)), (false, false, true));
-        let blog = ask(|a| (a.death, a.counts) = (Death::MissesAfter(2), Counts::Queued));
-        assert_eq!((given_up(&blog, 1, 99), given_up(&blog, 2, 10)), (false, true));
-        let timed = ask(|a| a.death = Death::Timeout(Span::from_secs(9)));
-        assert_eq!((given_up(&timed, 0, 99), given_up(&timed, 1, 13), given_up(&timed, 1, 14)), (false, false, true));
-        assert!(!given_up(&ask(|a| a.death = Death::Never), 9, 999));
-        let mut unwritten = beaten(&plain(), 1);
-        assert_eq!(unwritten.sent(&plain(), Token(2), at(10), Span::ZERO, false), None);
-        assert!(!unwritten.may_be_given_up(&plain(), at(99)), "its clock does not run before it was written");
-    }
-
-    #[test]
-    fn the_last_words_of_the_blog_count_no_more_than_those_before() {
-        let blog = ask(|a| (a.death, a.counts) = (Death::MissesAfter(2), Counts::Queued));
-        assert_eq!((beaten(&blog, 2).unanswered(), beaten(&blog, 3).unanswered()), (2, 2));
-        assert!(!beaten(&blog, 1).is_stuck(&blog, at(999)), "what counts from its queueing has no clock of its writing");
-    }
-
-    #[test]
-    fn only_beats_on_a_grid_from_the_opening_have_an_end_that_is_known() {
-        let ends_by = |ask: &Ask| BeatWatch::opened(at(0)).ends_by(ask);
-        assert_eq!(ends_by(&plain()), at(15));
-        for loose in [
-            ask(|a| a.timing = Timing::AfterIdle),
-            ask(|a| a.start = Start::Ready),
-            ask(|a| a.counts = Counts::Queued),
-            ask(|a| a.death = Death::Never),
-            ask(|a| a.death = Death::Timeout(Span::from_secs(9))),
-        ] {
-            assert_eq!(ends_by(&loose), Instant::NEVER, "{loose:?}");
-        }
-        let timed = ask(|a| a.death = Death::Timeout(Span::from_secs(9)));
-        assert_eq!(beaten(&timed, 1).ends_by(&timed), at(14));
-        let mut unwritten = BeatWatch::opened(at(0));
-        assert_eq!(unwritten.sent(&plain(), Token(1), at(5), Span::ZERO, false), None);
-        assert_eq!(
-            (unwritten.ends_by(&plain()), unwritten.is_stuck(&plain(), at(14)), unwritten.is_stuck(&plain(), at(15))),
-            (at(15), false, true)
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What the judge knows of the pings of a connection under `strict`.
 
-use crate::event::Payload;
+use crate::event::{Payload, Verdict, VerdictKind};
 use crate::policy::{Answers, Evidence, Transport};
 use crate::time::{Instant, Span};
 
@@ -13,6 +13,10 @@ const ADAPTIVE_MIN: Span = Span::from_secs(2);
 pub(super) struct PingWatch {
     /// When the oldest undischarged ping was written.
     oldest: Instant,
+    /// Its time runs from here at the earliest.
+    floor: Instant,
+    /// By when the next ping has to be sent, where one may be.
+    due_by: Instant,
     /// Since when the newest is unwritten and the transport takes no byte; `NEVER` when it is written.
     stuck_since: Instant,
     /// When the last ping was sent, if its tick came in time.
@@ -22,30 +26,41 @@ pub(super) struct PingWatch {
     /// How many of them, the newest, no pong has come for.
     unresolved: u8,
     undischarged: u8,
+    /// Something was heard since the oldest undischarged ping was written.
+    heard: bool,
 }
 
 impl PingWatch {
     pub(super) const NEW: PingWatch = PingWatch {
         oldest: Instant::NEVER,
+        floor: Instant::ZERO,
+        due_by: Instant::NEVER,
         stuck_since: Instant::NEVER,
         last_on_grid: Instant::NEVER,
         payloads: [Payload::Empty; 4],
         unresolved: 0,
         undischarged: 0,
+        heard: false,
     };
+
+    /// The plane starts.
+    pub(super) fn opened(t: &Transport, now: Instant) -> Self {
+        PingWatch { due_by: now.after(t.first.unwrap_or(t.interval)), ..PingWatch::NEW }
+    }
 
     /// A ping was sent. What is wrong with it, if anything.
     pub(super) fn sent(&mut self, t: &Transport, payload: Payload, now: Instant, in_time: Option<Instant>) -> Option<&'static str> {
-        let wrong = self.wrong_to_send(t, payload, in_time);
+        let wrong = self.wrong_to_send(t, payload, now, in_time);
         self.payloads.rotate_right(1);
         self.payloads[0] = payload;
         self.unresolved = (self.unresolved + 1).min(4);
         self.stuck_since = now;
         self.last_on_grid = in_time.unwrap_or(Instant::NEVER);
+        self.due_by = next_by(t, now);
         wrong
     }
 
-    fn wrong_to_send(&self, t: &Transport, payload: Payload, in_time: Option<Instant>) -> Option<&'static str> {
+    fn wrong_to_send(&self, t: &Transport, payload: Payload, now: Instant, in_time: Option<Instant>) -> Option<&'static str> {
         if self.stuck_since != Instant::NEVER {
             return Some("a ping is queued while one is unwritten");
         }
@@ -55,23 +70,35 @@ impl PingWatch {
         if payload == Payload::Empty || self.payloads.contains(&payload) {
             return Some("the payload of a ping is empty or was used before");
         }
+        // The first: no sooner than half an interval after the opening, or when it was asked for.
+        let drawn_from = if t.first.is_some() { Span::ZERO } else { t.interval.minus(t.interval.part(2)) };
+        let is_first = self.payloads[0] == Payload::Empty && self.due_by != Instant::NEVER;
+        if is_first && now < self.due_by.before(drawn_from) {
+            return Some("the first ping is too early");
+        }
         let off_grid = in_time.is_some_and(|now| {
             let gap = now.since(self.last_on_grid).as_nanos();
-            self.last_on_grid != Instant::NEVER && gap % t.interval.as_nanos().max(1) != 0
+            self.last_on_grid != Instant::NEVER && (gap == 0 || gap % t.interval.as_nanos().max(1) != 0)
         });
         let has_grid = t.jitter_ppm == 0 && !t.only_when_idle;
         (off_grid && has_grid).then_some("pings are not an interval apart")
     }
 
-    pub(super) fn flushed(&mut self, payload: Payload, now: Instant) {
+    pub(super) fn flushed(&mut self, t: &Transport, payload: Payload, now: Instant) {
         if self.stuck_since == Instant::NEVER || payload != self.payloads[0] {
             return;
         }
-        self.stuck_since = Instant::NEVER;
+        self.written(t, now);
         if self.undischarged == 0 {
-            self.oldest = now;
+            (self.oldest, self.floor, self.heard) = (now, Instant::ZERO, false);
         }
         self.undischarged += 1;
+    }
+
+    /// A point of the grid that found the newest unwritten has passed: the next ping goes out at the next one.
+    fn written(&mut self, t: &Transport, now: Instant) {
+        self.stuck_since = Instant::NEVER;
+        self.due_by = self.due_by.max(next_by(t, now));
     }
 
     pub(super) fn wrote(&mut self, now: Instant) {
@@ -80,42 +107,53 @@ impl PingWatch {
         }
     }
 
-    fn discharge(&mut self) {
+    fn discharge(&mut self, t: &Transport, now: Instant) {
+        if self.undischarged >= UNDISCHARGED_MAX {
+            self.due_by = self.due_by.max(next_by(t, now));
+        }
         (self.oldest, self.undischarged) = (Instant::NEVER, 0);
     }
 
-    pub(super) fn bytes(&mut self, t: &Transport) {
+    pub(super) fn bytes(&mut self, t: &Transport, now: Instant) {
+        self.heard = true;
         if t.evidence == Evidence::AnyBytes {
-            self.discharge();
+            self.discharge(t, now);
         }
     }
 
-    pub(super) fn frame(&mut self, t: &Transport) {
+    pub(super) fn frame(&mut self, t: &Transport, now: Instant) {
+        self.heard = true;
         if t.evidence != Evidence::PongOnly {
-            self.discharge();
+            self.discharge(t, now);
         }
     }
 
-    pub(super) fn pong(&mut self, t: &Transport, payload: Payload) {
+    pub(super) fn pong(&mut self, t: &Transport, payload: Payload, now: Instant) {
         let place = self.payloads.iter().position(|p| *p == payload && *p != Payload::Empty);
         match place.and_then(|p| u8::try_from(p).ok()) {
             Some(place) if place < self.unresolved => {
-                self.discharge();
+                self.discharge(t, now);
                 self.unresolved = place;
                 if place == 0 {
-                    // It overtook the news that its ping was written.
-                    self.stuck_since = Instant::NEVER;
+                    // It may have overtaken the news that its ping was written.
+                    self.overtaken(t, now);
                 }
             }
             None if payload == Payload::Empty && t.tolerate_empty && self.unresolved > 0 => {
-                self.discharge();
+                self.discharge(t, now);
                 self.unresolved -= 1;
                 if self.unresolved == 0 {
-                    self.stuck_since = Instant::NEVER;
+                    self.overtaken(t, now);
                 }
             }
-            _ if t.answers == Answers::Any => self.discharge(),
+            _ if t.answers == Answers::Any => self.discharge(t, now),
             _ => {}
+        }
+    }
+
+    fn overtaken(&mut self, t: &Transport, now: Instant) {
+        if self.stuck_since != Instant::NEVER {
+            self.written(t, now);
         }
     }
 
@@ -129,29 +167,80 @@ impl PingWatch {
 
     /// What ran out while input lay unread runs out now.
     pub(super) fn lift(&mut self, t: &Transport, now: Instant) {
-        self.oldest = self.oldest.max(now.before(t.timeout));
+        self.floor = now.before(t.timeout);
+        if self.stuck_since != Instant::NEVER {
+            self.stuck_since = self.stuck_since.max(now.before(t.write_stall));
+        }
+    }
+
+    /// From when the time of the oldest undischarged ping runs.
+    fn runs_from(&self) -> Instant {
+        self.oldest.max(self.floor)
     }
 
     /// Laws 11 and 12: a ping was written, and its time is over.
     pub(super) fn may_be_given_up(&self, t: &Transport, now: Instant) -> bool {
         let least = if t.adaptive { t.timeout.min(ADAPTIVE_MIN) } else { t.timeout };
-        self.undischarged > 0 && now >= self.oldest.after(least)
+        self.undischarged > 0 && now >= self.runs_from().after(least)
     }
 
     /// Whether its deadline passed so long ago that this tick may judge nobody (R5).
     pub(super) fn is_too_late_to_judge(&self, t: &Transport, now: Instant) -> bool {
-        now.since(self.oldest.after(t.timeout)) > t.stall_after
+        now.since(self.silent_by(t).min(self.stuck_by(t))) > t.stall_after
     }
 
     pub(super) fn is_stuck(&self, t: &Transport, now: Instant) -> bool {
-        self.stuck_since != Instant::NEVER && now >= self.stuck_since.after(t.write_stall)
+        now >= self.stuck_by(t)
     }
 
-    /// Law 13: until when it has to be given up.
-    pub(super) fn ends_by(&self, t: &Transport) -> Instant {
-        let silent = if self.undischarged == 0 { Instant::NEVER } else { self.oldest.after(t.timeout) };
-        silent.min(self.stuck_since.after(t.write_stall))
+    /// Law 13: until when a silent peer has to be given up.
+    pub(super) fn silent_by(&self, t: &Transport) -> Instant {
+        if self.undischarged == 0 { Instant::NEVER } else { self.runs_from().after(t.timeout) }
     }
+
+    /// Law 13: until when one that accepts no byte has to be given up.
+    pub(super) fn stuck_by(&self, t: &Transport) -> Instant {
+        self.stuck_since.after(t.write_stall)
+    }
+
+    pub(super) fn may_be_sent(&self) -> bool {
+        self.stuck_since == Instant::NEVER && self.undischarged < UNDISCHARGED_MAX
+    }
+
+    /// Law 14: by when the next ping has to be sent.
+    pub(super) fn owed_by(&self, t: &Transport, last_byte: Instant) -> Instant {
+        match () {
+            () if !self.may_be_sent() => Instant::NEVER,
+            () if t.only_when_idle => self.due_by.max(last_byte.after(t.interval)),
+            () => self.due_by,
+        }
+    }
+
+    /// What is wrong with what a verdict of silence tells (R8).
+    pub(super) fn wrong_facts(&self, verdict: &Verdict) -> Option<&'static str> {
+        let oldest = usize::from(self.undischarged) + usize::from(self.stuck_since != Instant::NEVER);
+        let token = oldest.checked_sub(1).and_then(|place| self.payloads.get(place)).map(|payload| payload.token());
+        match () {
+            () if verdict.unanswered != u32::from(self.undischarged) => Some("R8: a verdict tells another number of unanswered pings"),
+            () if verdict.written != Some(self.oldest) => Some("R8: a verdict tells another time of writing"),
+            () if verdict.token != token => Some("R8: a verdict tells of another ping"),
+            () if self.heard != (verdict.kind == VerdictKind::PeerSlow) => Some(HEARD),
+            () => None,
+        }
+    }
+}
+
+/// What was heard since the oldest unanswered ping tells `PeerSlow` from `PeerSilent`.
+pub(super) const HEARD: &str = "R8: a peer that was heard is called silent, or one that was not slow";
+
+/// By when the ping after one at `now` has to be sent.
+fn next_by(t: &Transport, now: Instant) -> Instant {
+    now.after(t.interval).after(wobble(t.interval, t.jitter_ppm))
+}
+
+/// How much further apart than a period two points of a grid that jitters may be.
+pub(super) fn wobble(period: Span, jitter_ppm: u32) -> Span {
+    Span::from_nanos(period.as_nanos() / 1_000_000 * u64::from(jitter_ppm) * 2)
 }
 
 #[cfg(test)]
@@ -174,7 +263,7 @@ mod tests {
         for n in 1..=count {
             let now = at(20 * n - 5);
             assert_eq!(watch.sent(&T, eight(n), now, Some(now)), None);
-            watch.flushed(eight(n), now);
+            watch.flushed(&T, eight(n), now);
         }
         watch
     }
@@ -185,7 +274,7 @@ mod tests {
         assert_eq!(watch.sent(&T, eight(1), at(15), None), None);
         assert_eq!(watch.sent(&T, eight(2), at(35), None), Some("a ping is queued while one is unwritten"));
         // News of a ping that is none of these writes nothing.
-        watch.flushed(eight(9), at(36));
+        watch.flushed(&T, eight(9), at(36));
         assert_eq!(watch.sent(&T, eight(3), at(55), None), Some("a ping is queued while one is unwritten"));
         let told = pinged(4).sent(&T, eight(5), at(95), None);
         assert_eq!(told, Some("a ping is queued while four have their deadline running"));
@@ -219,16 +308,16 @@ mod tests {
         for (evidence, bytes, frame) in
             [(Evidence::PongOnly, false, false), (Evidence::AnyFrame, false, true), (Evidence::AnyBytes, true, true)]
         {
-            assert_eq!(lives(&listening(evidence), |w, t| w.bytes(t)), bytes, "{evidence:?}");
-            assert_eq!(lives(&listening(evidence), |w, t| w.frame(t)), frame, "{evidence:?}");
+            assert_eq!(lives(&listening(evidence), |w, t| w.bytes(t, at(16))), bytes, "{evidence:?}");
+            assert_eq!(lives(&listening(evidence), |w, t| w.frame(t, at(16))), frame, "{evidence:?}");
         }
-        assert!(lives(&T, |w, t| w.pong(t, eight(1))));
-        assert!(!lives(&T, |w, t| w.pong(t, eight(2))));
-        assert!(!lives(&T, |w, t| w.pong(t, Payload::Empty)));
-        assert!(lives(&Transport { answers: Answers::Any, ..T }, |w, t| w.pong(t, eight(2))));
+        assert!(lives(&T, |w, t| w.pong(t, eight(1), at(16))));
+        assert!(!lives(&T, |w, t| w.pong(t, eight(2), at(16))));
+        assert!(!lives(&T, |w, t| w.pong(t, Payload::Empty, at(16))));
+        assert!(lives(&Transport { answers: Answers::Any, ..T }, |w, t| w.pong(t, eight(2), at(16))));
         let tolerant = Transport { tolerate_empty: true, ..T };
-        assert!(lives(&tolerant, |w, t| w.pong(t, Payload::Empty)));
-        assert!(!lives(&tolerant, |w, t| w.pong(t, eight(2))));
+        assert!(lives(&tolerant, |w, t| w.pong(t, Payload::Empty, at(16))));
+        assert!(!lives(&tolerant, |w, t| w.pong(t, eight(2), at(16))));
     }
 
     #[test]
@@ -237,20 +326,20 @@ mod tests {
         let mut watch = pinged(2);
         assert_eq!(watch.sent(&t, eight(3), at(55), None), None);
         for _ in 0..2 {
-            watch.pong(&t, Payload::Empty);
+            watch.pong(&t, Payload::Empty, at(60));
             assert!(watch.is_stuck(&t, at(95)), "the newest is unwritten");
         }
-        watch.pong(&t, Payload::Empty);
+        watch.pong(&t, Payload::Empty, at(60));
         assert!(!watch.is_stuck(&t, at(95)), "it overtook the news of its writing");
         // None is left: it discharges nothing.
-        watch.flushed(eight(3), at(96));
+        watch.flushed(&T, eight(3), at(96));
         assert_eq!(watch.sent(&t, eight(4), at(100), None), None);
-        watch.flushed(eight(4), at(100));
-        watch.pong(&t, eight(4));
+        watch.flushed(&T, eight(4), at(100));
+        watch.pong(&t, eight(4), at(100));
         assert_eq!(watch.sent(&t, eight(5), at(120), None), None);
-        watch.flushed(eight(5), at(120));
-        watch.pong(&t, Payload::Empty);
-        watch.pong(&t, Payload::Empty);
+        watch.flushed(&T, eight(5), at(120));
+        watch.pong(&t, Payload::Empty, at(60));
+        watch.pong(&t, Payload::Empty, at(60));
         assert!(!watch.may_be_given_up(&t, at(200)));
     }
 
@@ -262,7 +351,7 @@ mod tests {
         assert!(watch.may_be_given_up(&T, at(70)));
         let mut idle = pinged(0);
         idle.rebase(at(50));
-        assert_eq!(idle.ends_by(&T), Instant::NEVER);
+        assert_eq!(idle.silent_by(&T).min(idle.stuck_by(&T)), Instant::NEVER);
     }
 
     #[test]

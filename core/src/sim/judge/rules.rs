@@ -1,9 +1,9 @@
 //! What the laws say of one connection.
 
-use super::{Step, Watched};
+use super::{PingWatch, Watched};
 use crate::connection::Phase;
-use crate::event::{Fault, Input, Plane, Verdict, VerdictKind};
-use crate::policy::{Application, Counts, ListenFor, Policy, Profile, STALL_AFTER_MAX, Transport, Unsolicited};
+use crate::event::{Fault, Input};
+use crate::policy::{Ask, Counts, ListenFor, Policy, Profile, STALL_AFTER_MAX, Timing, Transport};
 use crate::time::{Instant, Span};
 
 /// The shortest close handshake (SPEC §4.1).
@@ -41,10 +41,26 @@ impl Watched {
         match (self.phase, input) {
             (_, Input::Lost) | (Phase::Closing, Input::PeerClose(_)) => self.phase = Phase::Ended,
             (Phase::Handshake, Input::Opened) => {
-                *self = Watched { phase: Phase::Open, since: now, heard: now, beats: super::BeatWatch::opened(now), ..*self };
+                let pings = strict(policy).map_or(PingWatch::NEW, |t| PingWatch::opened(t, now));
+                let mut beats = super::BeatWatch::opened(now);
+                if let Some(ask) = policy.application.as_ref().and_then(|app| app.ask.as_ref()) {
+                    beats.starts(ask, now, false);
+                }
+                *self = Watched { phase: Phase::Open, since: now, heard: now, fed_at: now, last_byte: now, pings, beats, ..*self };
             }
+            (Phase::Handshake, Input::Unread) => self.unread_since = self.unread_since.min(now),
+            (Phase::Handshake, Input::Bytes(n)) if n > 0 => self.hears_request(policy, now),
             (Phase::Open, input) => self.hears_open(policy, now, input),
             _ => {}
+        }
+    }
+
+    /// The request is read. For as long as it lay unread its peer could not go on: that is no time of the peer's, and if the time
+    /// was over meanwhile it is over now (R11).
+    fn hears_request(&mut self, policy: &Policy, now: Instant) {
+        if self.unread_since != Instant::NEVER {
+            let since = self.since.after(now.since(self.unread_since));
+            (self.since, self.unread_since) = (since.max(now.before(policy.limits.handshake_timeout)), Instant::NEVER);
         }
     }
 
@@ -53,42 +69,61 @@ impl Watched {
         match input {
             Input::Pong(payload) => {
                 if let Some(t) = strict(policy) {
-                    self.pings.pong(t, payload);
+                    self.pings.pong(t, payload, now);
                 }
             }
-            Input::Answer(token) => {
-                if let Some(ask) = policy.application.as_ref().and_then(|a| a.ask.as_ref()) {
-                    self.beats.answer(ask, token, now);
+            Input::PingFlushed(payload) => {
+                if let Some(t) = strict(policy) {
+                    self.pings.flushed(t, payload, now);
                 }
             }
-            Input::PingFlushed(payload) => self.pings.flushed(payload, now),
-            Input::HeartbeatFlushed(token) => self.beats.flushed(token, now),
             Input::Wrote(n) if n > 0 => {
                 self.pings.wrote(now);
                 self.beats.wrote(now);
             }
             Input::Unread => self.unread_since = self.unread_since.min(now),
             Input::Fault(Fault::Malformed) => self.malformed += 1,
-            Input::Heartbeat(_) | Input::Data => self.malformed = 0,
+            Input::Heartbeat(_) | Input::Data | Input::Ready | Input::Answer(_) => self.malformed = 0,
+            Input::PeerClose(_) => self.last_byte = now,
             _ => {}
         }
-        if matches!(input, Input::Answer(_)) {
-            self.malformed = 0;
+        if let Some(ask) = policy.application.as_ref().and_then(|app| app.ask.as_ref()) {
+            self.hears_asking(ask, now, input);
+        }
+    }
+
+    fn hears_asking(&mut self, ask: &Ask, now: Instant, input: Input) {
+        if matches!(input, Input::Heartbeat(_) | Input::Data | Input::Ready | Input::Answer(_)) {
+            self.beats.put_off(ask, Timing::AfterIdle, now);
+        }
+        match input {
+            Input::Answer(token) => self.beats.answer(ask, token, now),
+            Input::HeartbeatFlushed(token) => self.beats.flushed(ask, token, now),
+            Input::Sent => self.beats.put_off(ask, Timing::AfterSilence, now),
+            Input::Ready => self.beats.starts(ask, now, true),
+            _ => {}
         }
     }
 
     fn hears_life(&mut self, policy: &Policy, now: Instant, input: Input) {
         let frame = match input {
             Input::Bytes(n) if n > 0 => false,
-            Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data => true,
+            Input::Ping | Input::Pong(_) | Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready => true,
             Input::Fault(Fault::Malformed) => true,
             _ => return,
         };
+        self.last_byte = now;
+        self.beats.hears();
         if let Some(t) = strict(policy) {
-            if frame { self.pings.frame(t) } else { self.pings.bytes(t) }
+            if frame { self.pings.frame(t, now) } else { self.pings.bytes(t, now) }
         }
         if !frame && self.unread_since != Instant::NEVER {
             self.is_read(policy, now);
+        }
+        if is_delivered(policy, input) {
+            (self.fed_at, self.is_unfed) = (now, false);
+        } else if matches!(input, Input::Heartbeat(_)) {
+            self.hears_heartbeat(policy, now);
         }
         let listens = policy.application.and_then(|app| app.listen);
         if listens.is_some_and(|listen| counts(listen.evidence, input)) {
@@ -98,6 +133,40 @@ impl Watched {
 }
 
 impl Watched {
+    /// Heartbeats flow: from now on data has to flow as well. What has been missing for long is missed from now.
+    fn hears_heartbeat(&mut self, policy: &Policy, now: Instant) {
+        if !self.is_unfed && now > self.fed_at {
+            self.is_unfed = true;
+            self.misses_data(policy, now);
+        }
+    }
+
+    fn misses_data(&mut self, policy: &Policy, now: Instant) {
+        if let Some(timeout) = policy.application.and_then(|app| app.feed_timeout) {
+            self.fed_at = self.fed_at.max(now.before(timeout));
+        }
+    }
+
+    /// The host slept on the application plane (R5).
+    pub(super) fn slept(&mut self, now: Instant) {
+        self.beats.rebase(now);
+        (self.heard, self.fed_at, self.is_unfed) = (now, now, false);
+    }
+
+    /// When the feed counts as stalled.
+    pub(super) fn feed_stalls_at(&self, policy: &Policy) -> Instant {
+        let timeout = policy.application.and_then(|app| app.feed_timeout).filter(|_| self.is_unfed);
+        timeout.map_or(Instant::NEVER, |timeout| self.fed_at.after(timeout))
+    }
+
+    /// How long the close handshake takes: less where the plane of pings gave up a peer of which no byte had come for twice the
+    /// timeout (SPEC §4.1).
+    pub(super) fn closing_takes(&self, policy: &Policy) -> Span {
+        let dead = strict(policy).is_some_and(|t| self.is_mute && self.since.since(self.last_byte) >= t.timeout.times(2));
+        let limit = policy.limits.close_timeout;
+        if dead { limit.min(CLOSE_TIMEOUT_SHORT) } else { limit }
+    }
+
     /// All that had arrived is read: what ran out meanwhile runs out now.
     fn is_read(&mut self, policy: &Policy, now: Instant) {
         if let Some(t) = strict(policy) {
@@ -108,6 +177,7 @@ impl Watched {
                 self.beats.is_read(ask, now, now.since(self.unread_since));
             }
             self.heard = app.listen.map_or(self.heard, |listen| self.heard.max(now.before(listen.limit)));
+            self.misses_data(policy, now);
         }
         self.unread_since = Instant::NEVER;
     }
@@ -116,126 +186,61 @@ impl Watched {
 fn counts(evidence: ListenFor, input: Input) -> bool {
     match evidence {
         ListenFor::Bytes => true,
-        ListenFor::Messages => matches!(input, Input::Heartbeat(_) | Input::Answer(_) | Input::Data),
+        ListenFor::Messages => matches!(input, Input::Heartbeat(_) | Input::Answer(_) | Input::Data | Input::Ready),
         ListenFor::Heartbeats => matches!(input, Input::Heartbeat(_)),
         ListenFor::Pings => input == Input::Ping,
     }
 }
 
-/// What is wrong with a close, if anything.
-pub(super) fn wrong_close(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
-    let caused = match verdict.kind {
-        VerdictKind::PeerSilent | VerdictKind::PeerSlow => return wrong_silence(policy, watched, verdict, step, now),
-        VerdictKind::FeedStalled => policy.application.is_some_and(|app| app.feed_timeout.is_some()),
-        VerdictKind::TooManyPings => step.input == Some(Input::Ping),
-        VerdictKind::Malformed => {
-            step.input == Some(Input::Fault(Fault::Malformed)) && watched.malformed > u32::from(policy.limits.malformed_max)
-        }
-        VerdictKind::TooBig => step.input == Some(Input::Fault(Fault::TooBig)),
-        VerdictKind::Protocol => match step.input {
-            Some(Input::Answer(_)) => policy.application.and_then(|app| app.ask).is_some_and(|ask| ask.unsolicited == Unsolicited::Refused),
-            input => matches!(input, Some(Input::Fault(Fault::Protocol | Fault::Utf8))),
-        },
-        VerdictKind::Assembly => step.input == Some(Input::Fault(Fault::Assembly)),
-        VerdictKind::Handler => step.input == Some(Input::Fault(Fault::Handler)),
-        VerdictKind::Lifetime => policy.limits.max_lifetime.is_some(),
-        VerdictKind::Drain => step.input == Some(Input::Drain),
-        VerdictKind::User => matches!(step.input, Some(Input::UserClose(_))),
-        VerdictKind::PeerClosed => matches!(step.input, Some(Input::PeerClose(_))),
-        VerdictKind::WriteStalled | VerdictKind::Handshake | VerdictKind::CloseTimeout => false,
-    };
-    (!caused).then_some("a close without its cause")
-}
-
-fn wrong_silence(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
-    if watched.unread_since != Instant::NEVER {
-        return Some("R11: a peer is given up while its input is unread");
-    }
-    match verdict.plane {
-        Plane::Transport => wrong_transport_silence(policy, watched, step, now),
-        Plane::Application => wrong_application_silence(policy.application.as_ref(), watched, verdict, step, policy, now),
-    }
-}
-
-fn wrong_transport_silence(policy: &Policy, watched: &Watched, step: &Step, now: Instant) -> Option<&'static str> {
-    // The other profiles keep the known system's way: their vectors hold them to it.
-    let t = strict(policy)?;
-    if step.stalled > t.stall_after || watched.pings.is_too_late_to_judge(t, now) {
-        return Some("R5: a peer is given up although the host had slept");
-    }
-    let may = watched.pings.may_be_given_up(t, now);
-    (!may).then_some("law 12: a peer is given up although no ping stands unanswered for the timeout")
-}
-
-fn wrong_application_silence(
-    app: Option<&Application>,
-    watched: &Watched,
-    verdict: &Verdict,
-    step: &Step,
-    policy: &Policy,
-    now: Instant,
-) -> Option<&'static str> {
-    let Some(app) = app else {
-        return Some("a verdict of a plane that is off");
-    };
-    if step.stalled > application_stall_after(policy) {
-        return Some("R5: a peer is given up although the host had slept");
-    }
-    if app.listen.is_some_and(|listen| now >= watched.heard.after(listen.limit)) {
-        return None;
-    }
-    let asked = app.ask.as_ref().filter(|ask| watched.beats.may_be_given_up(ask, now));
-    if asked.is_none() {
-        return Some("law 12: a peer is given up although it has answered in time");
-    }
-    let told = verdict.unanswered == u32::from(watched.beats.unanswered());
-    (!told).then_some("R8: a verdict tells another number of unanswered heartbeats")
-}
-
-/// What is wrong with an abort, if anything.
-pub(super) fn wrong_abort(policy: &Policy, watched: &Watched, verdict: &Verdict, step: &Step, now: Instant) -> Option<&'static str> {
-    let limits = &policy.limits;
-    let caused = match (watched.phase, verdict.kind) {
-        // A wake-up may have been promised early: the hub was late by no less than this.
-        (Phase::Handshake, VerdictKind::Handshake) => {
-            let ended = watched.since.after(limits.handshake_timeout);
-            now >= ended && now.since(ended) <= handshake_stall_after(policy)
-        }
-        (Phase::Handshake, VerdictKind::Drain) => step.input == Some(Input::Drain),
-        (Phase::Closing | Phase::Echoed, VerdictKind::CloseTimeout) => {
-            now >= watched.since.after(limits.close_timeout.min(CLOSE_TIMEOUT_SHORT))
-        }
-        (Phase::Open, VerdictKind::WriteStalled) => is_stuck(policy, watched, now),
-        // Profiles that drop without a close frame.
-        (Phase::Open, VerdictKind::PeerSilent | VerdictKind::PeerSlow) => strict(policy).is_none() && policy.transport.is_some(),
+/// Whether `input` is a message for the user.
+pub(super) fn is_delivered(policy: &Policy, input: Input) -> bool {
+    match input {
+        Input::Data | Input::Ready => true,
+        Input::Heartbeat(_) => policy.application.is_none(),
+        Input::Answer(_) => policy.application.and_then(|app| app.ask).is_none(),
         _ => false,
-    };
-    (!caused).then_some("an abort without its cause")
-}
-
-fn is_stuck(policy: &Policy, watched: &Watched, now: Instant) -> bool {
-    let ask = policy.application.as_ref().and_then(|app| app.ask.as_ref());
-    strict(policy).is_some_and(|t| watched.pings.is_stuck(t, now)) || ask.is_some_and(|ask| watched.beats.is_stuck(ask, now))
+    }
 }
 
 /// Until when something has to end a connection that does nothing.
 pub(super) fn ends_by(policy: &Policy, watched: &Watched) -> Instant {
+    let is_unread = watched.unread_since != Instant::NEVER;
     match watched.phase {
-        Phase::Ended => Instant::NEVER,
-        Phase::Handshake => watched.since.after(policy.limits.handshake_timeout),
-        Phase::Closing | Phase::Echoed => watched.since.after(policy.limits.close_timeout),
-        Phase::Open if watched.unread_since != Instant::NEVER => Instant::NEVER,
-        Phase::Open => {
-            let transport = strict(policy).map_or(Instant::NEVER, |t| watched.pings.ends_by(t));
-            let Some(app) = &policy.application else {
-                return transport;
-            };
-            let asked = app.ask.as_ref().map_or(Instant::NEVER, |ask| watched.beats.ends_by(ask));
-            let listened = app.listen.map_or(Instant::NEVER, |listen| watched.heard.after(listen.limit));
-            transport.min(asked).min(listened)
-        }
+        Phase::Handshake if !is_unread => watched.since.after(policy.limits.handshake_timeout),
+        Phase::Ended | Phase::Handshake => Instant::NEVER,
+        Phase::Closing | Phase::Echoed => watched.since.after(watched.closing_takes(policy)),
+        Phase::Open if is_unread => open_ends_by(policy, watched),
+        Phase::Open => open_ends_by(policy, watched).min(silent_by(policy, watched)),
     }
 }
 
+/// By what the peer does not say it is not kept: its age, and a transport that takes no byte.
+fn open_ends_by(policy: &Policy, watched: &Watched) -> Instant {
+    let ask = policy.application.as_ref().and_then(|app| app.ask.as_ref());
+    let aged = policy.limits.max_lifetime.map_or(Instant::NEVER, |life| watched.since.after(life).after(life.part(10)));
+    let stuck = strict(policy).map_or(Instant::NEVER, |t| watched.pings.stuck_by(t));
+    aged.min(stuck).min(ask.map_or(Instant::NEVER, |ask| watched.beats.stuck_by(ask)))
+}
+
+fn silent_by(policy: &Policy, watched: &Watched) -> Instant {
+    let transport = strict(policy).map_or(Instant::NEVER, |t| watched.pings.silent_by(t));
+    let Some(app) = &policy.application else {
+        return transport;
+    };
+    let asked = app.ask.as_ref().map_or(Instant::NEVER, |ask| watched.beats.silent_by(ask));
+    let listened = app.listen.map_or(Instant::NEVER, |listen| watched.heard.after(listen.limit));
+    transport.min(asked).min(listened).min(watched.feed_stalls_at(policy))
+}
+
+/// Law 14: by when the next ping or heartbeat has to be sent.
+pub(super) fn owed_by(policy: &Policy, watched: &Watched) -> Instant {
+    if watched.phase != Phase::Open {
+        return Instant::NEVER;
+    }
+    let ask = policy.application.as_ref().and_then(|app| app.ask.as_ref());
+    let ping = strict(policy).map_or(Instant::NEVER, |t| watched.pings.owed_by(t, watched.last_byte));
+    ping.min(ask.map_or(Instant::NEVER, |ask| watched.beats.owed_by(ask)))
+}
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,9 @@
 //! The judge can accuse: what each law forbids, done before its eyes.
 
+mod duties;
+
 use super::*;
-use crate::event::{Fault, Payload, Plane, Token};
+use crate::event::{Fault, Payload, Plane, Token, Verdict};
 use crate::policy::{Application, Ask, Death, Policy};
 
 const ONE: ConnId = ConnId { index: 0, generation: 0 };
@@ -18,12 +20,24 @@ fn asking() -> Policy {
     Policy { application: Some(application), ..Policy::off() }
 }
 
-fn verdict(kind: VerdictKind, plane: Plane, unanswered: u32) -> Verdict {
-    Verdict { plane, unanswered, ..Verdict::plain(kind, Some(4408), "", at(0), at(0)) }
+fn verdict(kind: VerdictKind, code: Option<u16>) -> Verdict {
+    Verdict::plain(kind, code, "", at(0), at(0))
 }
 
 fn silent(plane: Plane, unanswered: u32) -> Action {
-    Action::Close(verdict(VerdictKind::PeerSilent, plane, unanswered))
+    let verdict = Verdict { reason: "heartbeat timeout", plane, unanswered, ..verdict(VerdictKind::PeerSilent, Some(4408)) };
+    Action::Close(verdict)
+}
+
+/// The verdict of a peer that did not answer ping 1, which was written then.
+fn mute(written: u64) -> Verdict {
+    let (token, written) = (Some(Payload::Eight(1).token()), Some(at(written)));
+    let verdict = verdict(VerdictKind::PeerSilent, Some(4408));
+    Verdict { reason: "heartbeat timeout", unanswered: 1, token, written, ..verdict }
+}
+
+fn handshake_over() -> Action {
+    Action::Abort(verdict(VerdictKind::Handshake, None))
 }
 
 fn ping(n: u64) -> Action {
@@ -55,8 +69,33 @@ impl Court {
         self.input(secs, ONE, input)
     }
 
+    /// What it does; a verdict is of now, and tells the last byte.
     fn does(&mut self, id: ConnId, action: Action) -> &mut Self {
+        let last_byte = self.0.live(id).map_or(at(0), |watched| watched.last_byte);
+        let told = |verdict| Verdict { now: self.0.now, deadline: self.0.now, last_byte, ..verdict };
+        let action = match action {
+            Action::Close(verdict) => Action::Close(told(verdict)),
+            Action::Abort(verdict) => Action::Abort(told(verdict)),
+            other => other,
+        };
         self.0.action(id, &action);
+        self
+    }
+
+    /// An input, what was done then, and the end of the step.
+    fn settles(&mut self, secs: u64, input: Input, actions: &[Action]) -> &mut Self {
+        self.hears(secs, input);
+        for action in actions {
+            self.does(ONE, *action);
+        }
+        let phase = self.0.live(ONE).map_or(Phase::Ended, |watched| watched.phase);
+        self.0.settled(ONE, phase);
+        self
+    }
+
+    /// The judge looks at all connections.
+    fn sweeps(&mut self) -> &mut Self {
+        self.0.sweep();
         self
     }
 
@@ -69,7 +108,7 @@ impl Court {
     fn late_tick(&mut self, secs: u64, actions: &[Action]) -> &mut Self {
         self.0.tick_begins(at(secs));
         for action in actions {
-            self.0.action(ONE, action);
+            self.does(ONE, *action);
         }
         self.0.tick_ends(Next::At(at(secs + 1)));
         self
@@ -103,6 +142,9 @@ fn a_slot_goes_to_one_connection_at_a_time_and_to_the_next_in_order() {
     court.hears(2, Input::Lost);
     court.0.accepted(ConnId { index: 0, generation: 3 }, at(2));
     assert_eq!(court.0.breaches_count, 2);
+    court.input(2, ConnId { index: 0, generation: 3 }, Input::Lost);
+    court.0.accepted(ConnId { index: 0, generation: 3 }, at(2));
+    assert_eq!(court.0.breaches.last().map(|breach| breach.what), Some("R2: an id is used again"));
 }
 
 #[test]
@@ -175,7 +217,7 @@ fn r2_connections_are_visited_in_ascending_order() {
 #[test]
 fn r3_nothing_is_sent_behind_a_close() {
     let mut court = Court::of(Policy::strict());
-    court.hears(1, Input::UserClose(1000)).does(ONE, Action::Close(verdict(VerdictKind::User, Plane::Transport, 0)));
+    court.hears(1, Input::UserClose(1000)).does(ONE, Action::Close(verdict(VerdictKind::User, Some(1000))));
     court.does(ONE, ping(1));
     court.finds(&["R3: something is sent on a connection that is not open"]);
 }
@@ -199,10 +241,11 @@ fn a_heartbeat_of_the_peers_is_answered_in_its_step_and_nothing_else_is() {
     court.hears(2, Input::Heartbeat(Token(8))).0.settled(ONE, Phase::Open);
     court.hears(3, Input::Data).does(ONE, Action::Answer(Token(9)));
     court.finds(&["a heartbeat of the peer's was not answered in its step", "an answer to what was not asked"]);
+    let answer = Action::Answer(Token(7));
+    Court::of(asking()).settles(1, Input::Heartbeat(Token(7)), &[answer, answer]).finds(&["an answer to what was not asked"]);
     // Who does not answer heartbeats is not asked for an answer.
     let mut court = Court::of(Policy::strict());
-    court.hears(1, Input::Heartbeat(Token(7))).0.settled(ONE, Phase::Open);
-    court.finds(&[]);
+    court.settles(1, Input::Heartbeat(Token(7)), &[Action::Deliver]).finds(&[]);
 }
 
 // Giving up.
@@ -212,7 +255,7 @@ fn r5_a_stall_is_noted_of_no_tick_that_came_in_time() {
     for (late, noted, is_wrong) in [(10, 10, false), (10, 6, false), (10, 11, true), (3, 3, true)] {
         let mut court = Court::of(Policy::strict());
         court.0.asked(at(10));
-        court.late_tick(10 + late, &[Action::Note(Note::Stalled { lateness: Span::from_secs(noted) })]);
+        court.late_tick(10 + late, &[Action::Note(Note::Stalled { lateness: Span::from_secs(noted) }), ping(1)]);
         court.finds(if is_wrong { &["R5: a stall is noted, and the tick came in time"] } else { &[] });
     }
 }
@@ -241,11 +284,24 @@ fn r5_what_is_unanswered_starts_anew_when_the_host_slept() {
     let slept = Action::Note(Note::Stalled { lateness: Span::from_secs(10) });
     let mut court = Court::of(Policy::strict());
     court.pinged().0.asked(at(35));
-    court.late_tick(45, &[slept]).tick(64, &[silent(Plane::Transport, 1)]);
+    court.late_tick(45, &[slept, ping(2)]).tick(64, &[Action::Close(mute(45))]);
     court.finds(&["law 12: a peer is given up although no ping stands unanswered for the timeout"]);
     let mut court = Court::of(Policy::strict());
     court.pinged().0.asked(at(35));
-    court.late_tick(45, &[slept]).tick(65, &[silent(Plane::Transport, 1)]);
+    court.late_tick(45, &[slept, ping(2)]).tick(65, &[Action::Close(mute(45))]);
+    court.finds(&[]);
+}
+
+#[test]
+fn r5_a_ping_goes_out_when_the_host_slept_unless_one_is_unwritten() {
+    let slept = Action::Note(Note::Stalled { lateness: Span::from_secs(10) });
+    let mut court = Court::of(Policy::strict());
+    court.pinged().0.asked(at(35));
+    court.late_tick(45, &[slept]);
+    court.finds(&["R5: the host had slept, and no ping went out"]);
+    let mut court = Court::of(Policy::strict());
+    court.tick(15, &[ping(1)]).0.asked(at(35));
+    court.late_tick(45, &[slept]);
     court.finds(&[]);
 }
 
@@ -257,7 +313,7 @@ fn r5_a_handshake_whose_time_passed_in_the_sleep_of_the_host_has_it_anew() {
     court.late_tick(20, &[]);
     court.0.sweep();
     court.finds(&[]);
-    court.tick(25, &[Action::Abort(verdict(VerdictKind::Handshake, Plane::Transport, 0))]);
+    court.tick(25, &[handshake_over()]);
     court.finds(&[]);
 }
 
@@ -269,10 +325,33 @@ fn r11_nobody_is_given_up_while_input_lies_unread() {
 }
 
 #[test]
+fn r11_no_handshake_is_given_up_while_its_request_lies_unread_nor_for_the_time_that_it_did() {
+    let given_up = |read: Option<u64>, secs| {
+        let mut court = Court(Judge::new(Policy::off(), Instant::NEVER));
+        court.0.accepted(ONE, at(0));
+        court.hears(1, Input::Unread).hears(2, Input::Unread);
+        if let Some(read) = read {
+            court.hears(read, Input::Bytes(1)).hears(read, Input::Bytes(1));
+        }
+        court.tick(secs, &[handshake_over()]);
+        court
+    };
+    given_up(None, 6).finds(&["R11: a peer is given up while its input is unread"]);
+    given_up(Some(3), 6).finds(&["an abort without its cause"]);
+    given_up(Some(3), 7).finds(&[]);
+    let mut mute = Court(Judge::new(Policy::off(), Instant::NEVER));
+    mute.0.accepted(ONE, at(0));
+    mute.hears(1, Input::Unread).hears(3, Input::Bytes(0)).tick(99, &[]).0.sweep();
+    mute.finds(&[]);
+    mute.hears(100, Input::Bytes(1)).tick(105, &[]).0.sweep();
+    mute.finds(&[LATE]);
+}
+
+#[test]
 fn in_the_calm_nobody_is_given_up() {
     let mut court = Court::of(Policy::strict());
     court.0.calm_from = at(35);
-    court.pinged().tick(35, &[silent(Plane::Transport, 1)]);
+    court.pinged().tick(35, &[Action::Close(mute(15))]);
     court.finds(&["calm: someone is given up although the storm is over and everyone answers"]);
 }
 
@@ -298,7 +377,7 @@ fn malformed_heartbeats_close_when_more_came_in_a_row_than_may() {
             court.hears(1, Input::Fault(Fault::Malformed));
         }
         court.hears(1, between).hears(1, Input::Fault(Fault::Malformed));
-        court.does(ONE, Action::Close(verdict(VerdictKind::Malformed, Plane::Transport, 0)));
+        court.does(ONE, Action::Close(verdict(VerdictKind::Malformed, Some(1007))));
         court.0.breaches_count == 0
     };
     assert!(closes(Input::Bytes(1)));

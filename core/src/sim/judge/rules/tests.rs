@@ -3,7 +3,7 @@
 use super::super::{BeatWatch, PingWatch};
 use super::*;
 use crate::event::Token;
-use crate::policy::{Ask, Death, Limits, Listen};
+use crate::policy::{Application, Death, Limits, Listen};
 
 fn at(secs: u64) -> Instant {
     Instant::from_secs(secs)
@@ -25,92 +25,20 @@ fn application(application: Application) -> Policy {
 }
 
 /// What is known of a connection that was opened at 0.
-fn opened() -> Watched {
+pub(in super::super) fn opened() -> Watched {
     Watched {
         generation: 0,
         phase: Phase::Open,
         since: at(0),
         heard: at(0),
         unread_since: Instant::NEVER,
+        last_byte: at(0),
+        fed_at: at(0),
+        is_unfed: false,
+        is_mute: false,
         malformed: 0,
         pings: PingWatch::NEW,
         beats: BeatWatch::opened(at(0)),
-    }
-}
-
-fn verdict(kind: VerdictKind) -> Verdict {
-    Verdict::plain(kind, Some(4408), "", at(0), at(0))
-}
-
-#[test]
-fn a_close_has_its_cause() {
-    let feed = |feed_timeout| application(Application { ask: None, listen: None, answers_peer: true, feed_timeout, close_code: None });
-    let aged = Policy { limits: Limits { max_lifetime: Some(Span::from_secs(9)), ..Limits::default() }, ..Policy::off() };
-    let refusing = asking(|ask| ask.unsolicited = Unsolicited::Refused);
-    let fault = |fault| Some(Input::Fault(fault));
-    let cases = [
-        (feed(Some(Span::from_secs(9))), VerdictKind::FeedStalled, None, true),
-        (feed(None), VerdictKind::FeedStalled, None, false),
-        (Policy::off(), VerdictKind::TooManyPings, Some(Input::Ping), true),
-        (Policy::off(), VerdictKind::TooManyPings, Some(Input::Data), false),
-        (Policy::off(), VerdictKind::Malformed, fault(Fault::Malformed), false),
-        (Policy::off(), VerdictKind::Malformed, fault(Fault::TooBig), false),
-        (Policy::off(), VerdictKind::TooBig, fault(Fault::TooBig), true),
-        (Policy::off(), VerdictKind::TooBig, fault(Fault::Malformed), false),
-        (refusing, VerdictKind::Protocol, Some(Input::Answer(Token(1))), true),
-        (asking(|_| {}), VerdictKind::Protocol, Some(Input::Answer(Token(1))), false),
-        (Policy::off(), VerdictKind::Protocol, Some(Input::Answer(Token(1))), false),
-        (Policy::off(), VerdictKind::Protocol, fault(Fault::Protocol), true),
-        (Policy::off(), VerdictKind::Protocol, fault(Fault::Utf8), true),
-        (Policy::off(), VerdictKind::Protocol, fault(Fault::Handler), false),
-        (Policy::off(), VerdictKind::Assembly, fault(Fault::Assembly), true),
-        (Policy::off(), VerdictKind::Assembly, fault(Fault::Handler), false),
-        (Policy::off(), VerdictKind::Handler, fault(Fault::Handler), true),
-        (Policy::off(), VerdictKind::Handler, fault(Fault::Assembly), false),
-        (aged, VerdictKind::Lifetime, None, true),
-        (Policy::off(), VerdictKind::Lifetime, None, false),
-        (Policy::off(), VerdictKind::Drain, Some(Input::Drain), true),
-        (Policy::off(), VerdictKind::Drain, Some(Input::Lost), false),
-        (Policy::off(), VerdictKind::User, Some(Input::UserClose(1000)), true),
-        (Policy::off(), VerdictKind::User, Some(Input::PeerClose(1000)), false),
-        (Policy::off(), VerdictKind::PeerClosed, Some(Input::PeerClose(1000)), true),
-        (Policy::off(), VerdictKind::PeerClosed, Some(Input::UserClose(1000)), false),
-        (Policy::off(), VerdictKind::WriteStalled, None, false),
-        (Policy::off(), VerdictKind::Handshake, None, false),
-        (Policy::off(), VerdictKind::CloseTimeout, None, false),
-    ];
-    for (policy, kind, input, has_cause) in cases {
-        let step = Step { input, ..Step::NONE };
-        let found = wrong_close(&policy, &opened(), &verdict(kind), &step, at(1));
-        assert_eq!(found, (!has_cause).then_some("a close without its cause"), "{kind:?} {input:?}");
-    }
-}
-
-#[test]
-fn an_abort_has_its_cause() {
-    let (limits, step) = (Policy::off().limits, Step::NONE);
-    let drained = Step { input: Some(Input::Drain), ..step };
-    let recipe = Policy { transport: Some(Transport { profile: Profile::WsRecipe, ..Transport::strict() }), ..Policy::off() };
-    let cases = [
-        (Policy::off(), Phase::Handshake, VerdictKind::Handshake, step, 5, true),
-        (Policy::off(), Phase::Handshake, VerdictKind::Handshake, step, 4, false),
-        (Policy::off(), Phase::Handshake, VerdictKind::Handshake, step, 11, false),
-        (Policy::off(), Phase::Handshake, VerdictKind::Drain, drained, 1, true),
-        (Policy::off(), Phase::Handshake, VerdictKind::Drain, step, 1, false),
-        (Policy::off(), Phase::Closing, VerdictKind::CloseTimeout, step, 1, true),
-        (Policy::off(), Phase::Closing, VerdictKind::CloseTimeout, step, 0, false),
-        (Policy::off(), Phase::Echoed, VerdictKind::CloseTimeout, step, 5, true),
-        (Policy::off(), Phase::Open, VerdictKind::CloseTimeout, step, 9, false),
-        (Policy::off(), Phase::Open, VerdictKind::WriteStalled, step, 99, false),
-        (recipe, Phase::Open, VerdictKind::PeerSilent, step, 60, true),
-        (Policy::strict(), Phase::Open, VerdictKind::PeerSilent, step, 60, false),
-        (Policy::off(), Phase::Open, VerdictKind::PeerSlow, step, 60, false),
-    ];
-    assert_eq!((limits.handshake_timeout, limits.close_timeout), (Span::from_secs(5), Span::from_secs(5)));
-    for (policy, phase, kind, step, secs, has_cause) in cases {
-        let watched = Watched { phase, ..opened() };
-        let found = wrong_abort(&policy, &watched, &verdict(kind), &step, at(secs));
-        assert_eq!(found, (!has_cause).then_some("an abort without its cause"), "{phase:?} {kind:?} at {secs}");
     }
 }
 
@@ -143,9 +71,9 @@ fn no_bytes_are_no_life_and_no_progress() {
     let ask = asking.application.and_then(|app| app.ask);
     assert_eq!(ask.and_then(|ask| stuck.beats.sent(&ask, Token(1), at(5), Span::ZERO, false)), None);
     stuck.hears(&asking, at(14), Input::Wrote(0));
-    assert!(is_stuck(&asking, &stuck, at(15)));
+    assert_eq!(ends_by(&asking, &stuck), at(15));
     stuck.hears(&asking, at(14), Input::Wrote(1));
-    assert!(!is_stuck(&asking, &stuck, at(15)));
+    assert_eq!(ends_by(&asking, &stuck), at(24));
 }
 
 #[test]
@@ -169,4 +97,43 @@ fn all_that_is_read_runs_out_when_it_is_read_and_not_before() {
     watched.hears(&Policy::off(), at(8), Input::Unread);
     watched.hears(&Policy::off(), at(60), Input::Bytes(1));
     assert_eq!((watched.heard, watched.unread_since), (at(0), Instant::NEVER));
+}
+
+#[test]
+fn unread_input_keeps_nobody_whose_transport_takes_no_byte_or_who_is_too_old() {
+    let aged = Policy { limits: Limits { max_lifetime: Some(Span::from_secs(100)), ..Limits::default() }, ..Policy::strict() };
+    let mut watched = opened();
+    watched.hears(&aged, at(8), Input::Unread);
+    assert_eq!(ends_by(&aged, &watched), at(110));
+    let sent = aged.transport.and_then(|t| watched.pings.sent(&t, crate::event::Payload::Eight(1), at(15), None));
+    assert_eq!((sent, ends_by(&aged, &watched)), (None, at(55)));
+}
+
+#[test]
+fn a_close_handshake_is_short_for_a_peer_that_the_pings_gave_up_and_that_was_mute_for_long() {
+    let takes = |is_mute, last_byte| {
+        let watched = Watched { phase: Phase::Closing, since: at(75), is_mute, last_byte: at(last_byte), ..opened() };
+        (watched.closing_takes(&Policy::strict()), ends_by(&Policy::strict(), &watched))
+    };
+    let (long, short) = ((Span::from_secs(5), at(80)), (Span::from_secs(1), at(76)));
+    assert_eq!((takes(true, 35), takes(true, 36), takes(false, 35)), (short, long, long));
+}
+
+#[test]
+fn a_feed_stalls_where_heartbeats_flow_and_data_does_not() {
+    let app = Application { ask: None, listen: None, answers_peer: true, feed_timeout: Some(Span::from_secs(9)), close_code: None };
+    let policy = application(app);
+    let stalls = |inputs: &[(u64, Input)]| {
+        let mut watched = opened();
+        inputs.iter().for_each(|(secs, input)| watched.hears(&policy, at(*secs), *input));
+        watched.feed_stalls_at(&policy)
+    };
+    let heartbeat = Input::Heartbeat(Token(1));
+    assert_eq!(stalls(&[]), Instant::NEVER);
+    assert_eq!(stalls(&[(1, heartbeat)]), at(9));
+    assert_eq!(stalls(&[(1, heartbeat), (2, Input::Data)]), Instant::NEVER);
+    assert_eq!(stalls(&[(2, Input::Data), (3, heartbeat), (4, heartbeat)]), at(11));
+    // What has been missing for long is missed from the heartbeat on; what lay unread, from its reading.
+    assert_eq!(stalls(&[(50, heartbeat)]), at(50));
+    assert_eq!(stalls(&[(1, heartbeat), (2, Input::Unread), (50, Input::Bytes(1))]), at(50));
 }
