@@ -54,9 +54,9 @@ pub(crate) struct LoadArgs {
     /// How long, the ramp included
     #[arg(short = 'z', long, value_name = "DUR", default_value = "30s", value_parser = duration)]
     duration: Duration,
-    /// Over how long the connections are opened
-    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = duration)]
-    ramp: Duration,
+    /// Over how long the connections are opened [default: 5s, or half of -z where that is shorter]
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    ramp: Option<Duration>,
     /// The dialect of the heartbeats in messages, auto, or none
     #[arg(long, value_name = "ID", default_value = "auto")]
     dialect: String,

@@ -101,7 +101,7 @@ fn nothing_to_connect_to_and_settings_that_cannot_be() {
     for (flags, wanted) in [
         (&["-c", "0"][..], "0 is not in 1.."),
         (&["-c", "900000"], "descriptors"),
-        (&["-c", "2", "-z", "1s", "--ramp", "1s"], "ramp = 1s: shorter than the duration"),
+        (&["-c", "2", "-z", "1s", "--ramp", "1s"], "ramp = 1s: must be shorter than the duration, 1s"),
         (&["-c", "2", "--echo", "3"], "echo = 3: 1 to the number of connections"),
         (&["-c", "2", "--echo", "1", "--size", "8"], "size = 8: 16 bytes to 64KiB"),
         (&["-c", "2", "--silent", "2"], "share"),

@@ -49,7 +49,7 @@ impl Driver {
         if self.dialed == self.config.connections {
             return Instant::NEVER;
         }
-        let ramp = Span::from(self.config.ramp);
+        let ramp = Span::from(self.config.ramp());
         self.began.after(ramp.part(u64::from(self.config.connections)).times(u64::from(self.dialed)))
     }
 
