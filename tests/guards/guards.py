@@ -129,6 +129,9 @@ GUARDS = [
           (f"{CORE}/connection/judge.rs", "if lateness > limit.min(STALL_AFTER_MAX) {", "if lateness > limit.min(STALL_AFTER_MAX) && !OUT {")),
     guard("21c", "rules", "vectors_handshake::threat_21",
           (f"{CORE}/connection/step.rs", "Phase::Handshake if self.unread() => ", "Phase::Handshake if self.unread() && !OUT => ")),
+    # Messages under way.
+    guard("21d", "wsbeat", "threats::threat_21_a_message",
+          (f"{SERVER}/presence.rs", "if late > LATE_MIN {", "if late > LATE_MIN && !OUT {")),
     # Announced restarts are spread, and so is what follows a crash.
     guard("22a", "sockets", "client_storm::threat_22",
           (f"{CLIENT}/backoff.rs", "Kind::Announced => draw(ANNOUNCED_MIN, ANNOUNCED_MAX, rng),",

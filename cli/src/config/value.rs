@@ -64,7 +64,7 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
 pub(super) fn size_text(bytes: u32) -> String {
     const UNITS: [(u32, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     for (scale, unit) in UNITS {
-        if bytes >= scale && bytes % scale == 0 {
+        if bytes >= scale && bytes.is_multiple_of(scale) {
             return format!("{}{unit}", bytes / scale);
         }
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::common::{Running, Serve, close_code, read_all, wsbeat};
@@ -51,6 +51,26 @@ fn threat_21_a_server_that_was_stopped_closes_nobody() {
     assert!(talking.join().unwrap() >= 3, "pings before and after");
     let ended = serve.stop();
     assert!(!ended.stderr.contains(" close 4408"), "{}", ended.stderr);
+}
+
+/// The stop begins and ends within the time that a message has; the sender needs some of what is left of it then.
+#[test]
+fn threat_21_a_message_under_way_has_its_time_whatever_a_stop_took_of_it() {
+    let mut serve = Serve::start(&["--dialect", "none", "--set", "message_timeout=3s"]);
+    let mut client = serve.client();
+    let message = [&[0x82, 0xff][..], &20_000_u64.to_be_bytes(), &[0; 4], &[7; 20_000]].concat();
+    let (begin, rest) = message.split_at(10_000);
+    client.get_mut().write_all(begin).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    serve.running.signal("STOP");
+    std::thread::sleep(Duration::from_secs(4));
+    serve.running.signal("CONT");
+    std::thread::sleep(Duration::from_millis(1_500));
+    client.get_mut().write_all(rest).unwrap();
+    let echo = client.read().unwrap();
+    assert!(echo.is_binary() && echo.len() == 20_000, "{}", echo.into_text().unwrap());
+    let ended = serve.stop();
+    assert!(!ended.stderr.contains(" close 1008"), "{}", ended.stderr);
 }
 
 /// Sees to it that this process, and those that it starts, may have so many descriptors.

@@ -112,7 +112,7 @@ impl State {
             Fault::TooBig => (VerdictKind::TooBig, 1009, "message too big"),
             Fault::Protocol => (VerdictKind::Protocol, 1002, "protocol error"),
             Fault::Utf8 => (VerdictKind::Protocol, 1007, "invalid UTF-8"),
-            Fault::Assembly => (VerdictKind::Assembly, 1008, "message takes too long"),
+            Fault::Assembly => (VerdictKind::Assembly, 1008, "message takes too long, or too many frames"),
             Fault::Handler => (VerdictKind::Handler, 1011, "internal error"),
         };
         self.close_plain(policy, kind, Some(code), reason, now, out);

@@ -51,6 +51,7 @@ mod looks;
 mod origin;
 mod output;
 mod per_ip;
+mod presence;
 mod reading;
 mod recording;
 mod response;

@@ -139,7 +139,7 @@ impl<H: Handler> Driver<H> {
 
     /// Works off bytes by a context, its own where it has one.
     fn walk(&mut self, id: ConnId, own: Option<Box<Partial>>, bytes: &[u8]) {
-        let now = self.world.now.at;
+        let now = self.world.presence.of(self.world.now.at);
         let (mut context, mut walk, since, is_spare) = match own {
             Some(partial) => (partial.context, partial.walk, partial.since, false),
             None => (self.spare_context(), Walk::default(), now, true),

@@ -75,7 +75,7 @@ pub(super) struct Busy {
 pub(super) struct Partial {
     pub(super) context: Box<WebSocketContext>,
     pub(super) walk: Walk,
-    /// When its first byte came.
+    /// When its first byte came, by the clock of `World::presence`.
     pub(super) since: Instant,
 }
 

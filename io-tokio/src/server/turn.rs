@@ -67,6 +67,7 @@ impl<H: Handler> Driver<H> {
     pub(super) fn turn(&mut self) -> io::Result<Wait> {
         self.world.shared.looks();
         self.world.tick_clock();
+        self.world.presence.awake(self.world.now.at, self.world.look_each());
         self.world.pending.wants_rtt = self.handler.wants().rtt;
         let mut again = self.commands() | self.look_on();
         self.inbound()?;
@@ -90,7 +91,9 @@ impl<H: Handler> Driver<H> {
             Next::Again | Next::Idle => Instant::NEVER,
         };
         self.world.counted.timer_lag.promise(next);
-        Ok(Wait::Until(next.min(due).min(self.drain_due()).min(self.accept_due())))
+        let until = next.min(due).min(self.drain_due()).min(self.accept_due());
+        self.world.presence.rests_until(until);
+        Ok(Wait::Until(until))
     }
 
     // What has arrived.

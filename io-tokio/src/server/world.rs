@@ -20,6 +20,7 @@ use super::cork::Cork;
 use super::figures::Counted;
 use super::frame;
 use super::output::Kind;
+use super::presence::Presence;
 use super::shared::{Live, Shared};
 use super::slot::{Slot, Stage};
 use super::stats::Refusal;
@@ -60,8 +61,9 @@ pub(super) struct World {
     pub(super) cork: Cork,
     /// Connections to be read again.
     pub(super) unread: VecDeque<ConnId>,
-    /// When messages that are under way must be whole.
+    /// When messages that are under way must be whole, by the clock of `presence`.
     pub(super) assembling: BinaryHeap<Reverse<(Instant, ConnId)>>,
+    pub(super) presence: Presence,
     pub(super) counted: Counted,
     /// What others see of this worker.
     pub(super) shared: Arc<Shared>,
@@ -156,6 +158,7 @@ impl World {
             cork: Cork::default(),
             unread: VecDeque::new(),
             assembling: BinaryHeap::new(),
+            presence: Presence::new(),
             counted: Counted::default(),
             shared,
             workers,

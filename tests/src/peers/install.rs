@@ -267,7 +267,6 @@ fn install_once(name: &str, pins: &str, install: impl Fn(&Path) -> Result<(), St
 }
 
 /// Held until the file is dropped, or its process ends.
-#[expect(clippy::incompatible_msrv, reason = "the tests are built by the current toolchain only")]
 fn lock(path: &Path) -> Result<File, String> {
     let told = |error| format!("{}: {error}", path.display());
     let file = File::create(path).map_err(told)?;
