@@ -28,6 +28,7 @@ mod model_differential;
 mod model_findings;
 mod policy_wishes;
 mod profiles_fine;
+mod sim_dialects;
 mod sim_kit;
 mod sim_laws;
 mod state_picture;
