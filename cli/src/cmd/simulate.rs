@@ -32,7 +32,7 @@ pub(crate) use wishes::{LatencyWish, latency, share_ppm};
   wsbeat simulate --profile strict --latency 300ms±100ms --loss 5% --fault dead=0.1% --connections 1000")]
 pub(crate) struct SimulateArgs {
     /// How many clients there are
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
     /// How long each run is, in virtual time
     #[arg(long = "for", value_name = "DUR", default_value = "1h", value_parser = duration)]
@@ -77,7 +77,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Print::Summary)]
     print: Print,
     /// Write a trace of all that went in and came out; one seed only
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "seeds")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     trace: Option<PathBuf>,
 }
 
@@ -95,6 +95,11 @@ pub(crate) fn run(args: &SimulateArgs, out: &mut Out) -> Result<Exit, Failure> {
         return Err(Failure::usage("both planes are off: name a --profile or a --dialect"));
     }
     let seeds = args.seeds.unwrap_or(1);
+    if args.trace.is_some() && seeds > 1 {
+        return Err(Failure::usage(format_args!(
+            "--trace: a trace is of one seed, --seeds {seeds} are more: name it with --seed, and say --seeds 1"
+        )));
+    }
     let (mut all, mut lawful) = (Total::default(), true);
     for seed in (0..seeds).map(|n| args.seed.wrapping_add(n)) {
         let report = run_seed(args, &wishes, seed, out)?;

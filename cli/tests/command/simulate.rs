@@ -49,6 +49,16 @@ fn a_recorded_storm_replays_to_the_same_digest() {
     }
 }
 
+/// The line `reproduce:` of many seeds names one, and `--seeds 1` for its storm.
+#[test]
+fn one_seed_of_many_is_traced() {
+    let file = format!("{}/simulate-seed.jsonl", env!("CARGO_TARGET_TMPDIR"));
+    let args = ["--connections", "5", "--for", "8m", "--seed", "4", "--seeds", "1"];
+    let (traced, plain) = (simulate(&[&args[..], &["--trace", &file]].concat()), simulate(&args));
+    assert_eq!((traced.code, &traced.stdout), (Some(0), &plain.stdout), "{}", traced.stderr);
+    assert_eq!(run(&["replay", &file, "--diff"]).stdout.lines().last(), traced.stdout.lines().last());
+}
+
 #[test]
 fn the_summary_of_many_seeds_counts_every_fault() {
     let ended = simulate(&["--connections", "5", "--for", "10m", "--seeds", "2", "--format", "json"]);
@@ -66,6 +76,9 @@ fn wishes_that_cannot_be_are_usage_errors() {
         &["--dialect", "none"],
         &["--fault", "ded=1%"],
         &["--freeze", "0@1s:inf"],
+        &["--freeze", "9@1s:inf", "--connections", "5"],
+        &["--connections", "0"],
+        &["--seeds", "2", "--trace", "/dev/null"],
         &["--latency", "5"],
         &["--seeds", "0"],
         &["--config", "/nonexistent.toml"],

@@ -15,6 +15,8 @@ impl State {
         match place.and_then(|p| u8::try_from(p).ok()) {
             // Where any answer answers all that was written, one that tells its heartbeat adds something for the unwritten only.
             Some(place) if place < window && !(any && self.is_beat_written(place)) => self.answer_matches(place, token, cx, out),
+            // Where any answer answers, this one can only mean the heartbeat whose writing is not told yet (R6).
+            _ if ask.matching == Matching::Any && self.is_overtaken() => self.overtaking_answer(cx, out),
             place if any => self.any_answer(place, token, cx, out),
             place => out.count(self.answer_refused(place, token)),
         }
@@ -42,6 +44,21 @@ impl State {
     /// Whether the heartbeat that `place` newer ones followed was written.
     pub(super) fn is_beat_written(&self, place: u8) -> bool {
         place > 0 || self.beat_unwritten() != Unwritten::Counted
+    }
+
+    /// Whether all that was written is answered, and one that counts is not written yet.
+    fn is_overtaken(&self) -> bool {
+        self.beat_unwritten() == Unwritten::Counted && self.unanswered_written() == 0
+    }
+
+    /// An answer without a token overtook the news that its heartbeat was written. Whether it did is not certain: the clock of the
+    /// writing runs on.
+    fn overtaking_answer<S: Sink>(&mut self, cx: &Ctx, out: &mut S) {
+        out.count(Counter::AnswersMatched);
+        self.set_time(At::LastAnswer, cx.now.at);
+        self.beats_unanswered = 0;
+        self.oldest_beat_is_remembered();
+        self.set_beat_unwritten(Unwritten::Uncounted);
     }
 
     /// The answer brings back a token within the window: it and all older heartbeats are answered.

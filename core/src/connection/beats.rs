@@ -39,6 +39,6 @@ pub(super) enum Unwritten {
     None,
     /// It counts as unanswered.
     Counted,
-    /// It was sent after a stall, outside the ring: its answer is ignored.
+    /// It was sent after a stall, outside the ring, and its answer is ignored; or an answer without a token overtook its writing.
     Uncounted,
 }

@@ -233,6 +233,16 @@ impl Dialect {
         self.rules.may_ask(role)
     }
 
+    /// Whether heartbeats bear a token, and whether their answers do.
+    #[cfg(feature = "sim")]
+    pub(crate) fn bears_tokens(&self) -> (bool, bool) {
+        let has_token = |template: &Option<template::Template>| template.as_ref().is_some_and(template::Template::has_token);
+        let is_read = self.rules.pongs.iter().any(recognise::Form::has_token);
+        // Control frames bear their payload.
+        let control = self.layer() == Layer::Control;
+        (control || has_token(&self.rules.ping), control || has_token(&self.rules.pong) && is_read)
+    }
+
     /// The largest message that may be a heartbeat, in bytes as it is read (inflated); a larger one is data.
     #[must_use]
     pub const fn heartbeat_bytes_max(&self) -> usize {

@@ -14,7 +14,7 @@ use super::seen::{Seen, What as Shown};
 use super::wire::Wire;
 use crate::event::{Action, ConnId, Input, Token, Verdict, VerdictKind};
 use crate::hub::HubSink;
-use crate::policy::{Death, ListenFor, Policy};
+use crate::policy::{ListenFor, Policy};
 use crate::rng::Rng;
 use crate::stats::{Histogram, Stats};
 use crate::time::{Instant, Now, Span};
@@ -29,8 +29,6 @@ const FREEZES_MAX: u32 = 4;
 /// How peers speak.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answers {
-    /// Somebody is given up for not answering heartbeats.
-    pub(super) are_judged: bool,
     /// They ask with pings.
     by_ping: bool,
     /// They ask with heartbeats.
@@ -42,7 +40,6 @@ impl Answers {
         let app = policy.application;
         let listens = app.and_then(|app| app.listen).map(|listen| listen.evidence);
         Answers {
-            are_judged: app.and_then(|app| app.ask).is_some_and(|ask| ask.death != Death::Never),
             by_ping: listens == Some(ListenFor::Pings),
             by_heartbeat: listens == Some(ListenFor::Heartbeats) || app.is_some_and(|app| app.answers_peer),
         }

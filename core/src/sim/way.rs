@@ -14,13 +14,13 @@ impl Outside<'_> {
             return;
         };
         let written = self.write(client, id, ask);
-        let Some(answer) = self.read_by_peer(id, ask) else {
-            return;
-        };
+        let is_answered = self.is_read_by_peer(id, ask);
         if let Some(arrives) = self.answered_at(client, written) {
-            self.comes(client, id, arrives, answer.answer(), answer.unread());
+            if is_answered {
+                self.comes(client, id, arrives, ask.answer(), ask.unread());
+            }
             if self.is_stormy() {
-                self.mischief(client, id, answer, arrives);
+                self.mischief(client, id, ask, arrives);
             }
         }
         if let Some(c) = self.clients.get(client) {
@@ -55,16 +55,19 @@ impl Outside<'_> {
         at
     }
 
-    /// What the peer reads and answers; `None` where its dialect has no answer.
-    fn read_by_peer(&mut self, id: ConnId, ask: Ask) -> Option<Ask> {
+    /// Whether the peer reads it and answers it.
+    fn is_read_by_peer(&mut self, id: ConnId, ask: Ask) -> bool {
         let Ask::Heartbeat(token) = ask else {
-            return Some(ask);
+            return true;
         };
-        let back = self.wire.round_trip(token, self.now.wall_ms);
-        if self.answers.are_judged && back != Some(token) {
+        if !self.wire.is_answered {
+            return false;
+        }
+        let survives = self.wire.round_trip(token, self.now.wall_ms) == Some(self.wire.answers.read(token));
+        if !survives {
             self.judge.found(id, "a heartbeat or its answer does not survive its bytes");
         }
-        back.map(Ask::Heartbeat)
+        survives
     }
 
     /// When the answer to what was written at `written` arrives, if it ever does.

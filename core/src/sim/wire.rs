@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::codec::gzip::write_gzip;
-use crate::dialect::{Decoder, Dialect, Encoder, Heard, Layer, Message, Role};
+use crate::dialect::{Decoder, Dialect, Encoder, Heard, Initiator, Layer, Message, Role};
 use crate::event::{Fault, Input, Token};
 use crate::rng::Rng;
 
@@ -24,6 +24,19 @@ pub enum Detail {
     Bytes,
 }
 
+/// The tokens of messages that go one way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens {
+    are_borne: bool,
+}
+
+impl Tokens {
+    /// What is read where this one was meant: where none are borne, 0.
+    pub(super) const fn read(self, token: Token) -> Token {
+        if self.are_borne { token } else { Token(0) }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -31,6 +44,10 @@ pub(super) struct Wire {
     /// The hub's side.
     role: Role,
     pub(super) detail: Detail,
+    /// Heartbeats want an answer.
+    pub(super) is_answered: bool,
+    heartbeats: Tokens,
+    pub(super) answers: Tokens,
     encoder: Encoder,
     ours: Decoder,
     peers: Decoder,
@@ -41,7 +58,11 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(dialect: Option<Dialect>, role: Role, detail: Detail) -> Self {
+        let (asked, answered) = dialect.as_ref().map_or((true, true), Dialect::bears_tokens);
         Wire {
+            is_answered: dialect.as_ref().is_none_or(|dialect| dialect.initiator() != Initiator::OneWay),
+            heartbeats: Tokens { are_borne: asked },
+            answers: Tokens { are_borne: answered },
             dialect,
             role,
             detail,
@@ -54,11 +75,16 @@ impl Wire {
         }
     }
 
+    /// What an answer with this token is to the hub.
+    pub(super) fn answer(&self, token: Token) -> Input {
+        if self.is_answered { Input::Answer(self.answers.read(token)) } else { Input::Data }
+    }
+
     /// The token that comes back for a heartbeat of ours, by the bytes of both ways; `None` where they lose it.
     pub(super) fn round_trip(&mut self, token: Token, wall_ms: u64) -> Option<Token> {
         let dialect = self.dialect.as_ref().filter(|_| self.detail == Detail::Bytes);
         let Some(dialect) = dialect.filter(|dialect| dialect.may_ask(self.role)) else {
-            return Some(token);
+            return Some(self.answers.read(token));
         };
         let heartbeat = dialect.heartbeat_from(self.role, token, &mut self.encoder);
         let Heard::Heartbeat { answer: Some(answer), .. } = dialect.decode(self.role.other(), heartbeat, wall_ms, &mut self.peers) else {
@@ -76,7 +102,7 @@ impl Wire {
         let dialect = self.dialect.as_ref().filter(|_| self.detail == Detail::Bytes);
         // Control frames are the library's, not the dialect's.
         let Some(dialect) = dialect.filter(|dialect| dialect.layer() != Layer::Control && dialect.may_ask(self.role.other())) else {
-            return Some(token);
+            return Some(self.heartbeats.read(token));
         };
         let heartbeat = dialect.heartbeat_from(self.role.other(), token, &mut self.encoder);
         match dialect.decode(self.role, heartbeat, wall_ms, &mut self.ours) {

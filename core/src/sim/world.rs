@@ -208,7 +208,7 @@ impl<'a> World<'a> {
             What::HeartbeatWritten(token) => self.written(id, Input::HeartbeatFlushed(token)),
             What::Progress => self.put(id, Input::Wrote(1)),
             What::Pong(payload) => self.arrives(id, Input::Pong(payload)),
-            What::Answer(token) => self.arrives(id, Input::Answer(token)),
+            What::Answer(token) => self.arrives(id, self.out.wire.answer(token)),
             What::UnreadPong(payload) => self.unread(event, What::Pong(payload)),
             What::UnreadAnswer(token) => self.unread(event, What::Answer(token)),
             What::Heartbeat(token) => self.peer_speaks(id, token),
@@ -235,7 +235,7 @@ impl<'a> World<'a> {
     fn happen_late(&mut self, event: Event) {
         let input = match event.what {
             What::Pong(payload) | What::UnreadPong(payload) => Input::Pong(payload),
-            What::Answer(token) | What::UnreadAnswer(token) => Input::Answer(token),
+            What::Answer(token) | What::UnreadAnswer(token) => self.out.wire.answer(token),
             What::PingWritten(payload) => Input::PingFlushed(payload),
             What::HeartbeatWritten(token) => Input::HeartbeatFlushed(token),
             _ => return,

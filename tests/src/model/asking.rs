@@ -144,7 +144,10 @@ impl Model {
         // What counts from its queueing counts as written.
         let all_written = counted.iter().copied().filter(|i| self.queued_counts() || self.beats[*i].written.is_some());
         let any = ask.answers == Answers::Any || ask.matching == Matching::Any;
-        let newest = if any { matched.max(all_written.max()) } else { matched };
+        let written_newest = all_written.max();
+        // What answers anything answers what is unwritten where nothing else is left.
+        let overtaken = counted.last().copied().filter(|_| ask.matching == Matching::Any && written_newest.is_none());
+        let newest = if any { matched.max(written_newest).or(overtaken) } else { matched };
         let Some(newest) = newest else { return };
         if matched == Some(newest) {
             self.beats[newest].written.get_or_insert(written);

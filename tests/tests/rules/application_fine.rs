@@ -1,5 +1,6 @@
 //! Fine points of the application plane: what stands open while settings change, input lies unread or a writer is slow.
 
+use wsbeat_core::connection::Phase;
 use wsbeat_core::event::{Action, ConnId, Input, Plane, Token, VerdictKind};
 use wsbeat_core::hub::Hub;
 use wsbeat_core::policy::{Application, Ask, Cadence, Death, Matching, Policy, Start, Transport};
@@ -170,6 +171,32 @@ fn any_answer_answers_all_that_were_written_and_not_the_one_that_was_not() {
     assert_eq!(unanswered(&d), 3);
     d.input(Input::Answer(d.tokens()[0]));
     assert_eq!(unanswered(&d), 1);
+}
+
+/// R6 and law 12, where answers bear no token.
+#[test]
+fn an_answer_without_a_token_counts_for_the_heartbeat_that_it_overtook() {
+    let deribit = Ask { matching: Matching::Any, ..every_five(Death::MissesBefore(1)) };
+    let mut d = Drive::open(asks(deribit));
+    d.writable = false;
+    for beat in 1..=10 {
+        d.run(5.0 * f64::from(beat));
+        let token = d.tokens()[beat as usize - 1];
+        d.input(Input::Answer(Token(0)));
+        assert_eq!(unanswered(&d), 0);
+        d.input(Input::HeartbeatFlushed(token));
+    }
+    assert_eq!((d.phase(), d.tokens().len()), (Phase::Open, 10), "{}", d.log());
+}
+
+#[test]
+fn an_answer_without_a_token_does_not_stop_the_clock_of_the_writing() {
+    let deribit = Ask { matching: Matching::Any, write_stall: PERIOD.times(2), ..every_five(Death::MissesBefore(1)) };
+    let mut d = Drive::open(asks(deribit));
+    d.writable = false;
+    d.run(5.0);
+    d.input(Input::Answer(Token(0))).run(30.0);
+    assert_eq!(d.log(), "heartbeat 5, abort 15");
 }
 
 #[test]

@@ -76,6 +76,12 @@ impl Wishes {
             scenario = scenario.dialect(dialect, role);
         }
         for freeze in &args.freezes {
+            if freeze.client > args.connections {
+                return Err(Failure::usage(format_args!(
+                    "--freeze: there is no client {}, --connections {}",
+                    freeze.client, args.connections
+                )));
+            }
             scenario = scenario.freeze(freeze.client, freeze.at, freeze.length);
         }
         Ok(Wishes { header, scenario, faults })

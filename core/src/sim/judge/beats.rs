@@ -41,6 +41,7 @@ pub(super) struct BeatWatch {
     unwritten: Unwritten,
     /// Something was heard since the oldest unanswered one began to count.
     heard: bool,
+    is_unread: bool,
 }
 
 impl BeatWatch {
@@ -62,6 +63,7 @@ impl BeatWatch {
             unanswered: 0,
             unwritten: Unwritten::None,
             heard: false,
+            is_unread: false,
         }
     }
 
@@ -107,14 +109,15 @@ impl BeatWatch {
         self.due_by = next_by(ask, now);
         (self.last_token, self.delay) = (token.0, self.delay.plus(late));
         self.delay_behind = if rebased { self.delay_behind.plus(late) } else { Span::ZERO };
-        let last_words = matches!(ask.death, Death::MissesAfter(misses) if self.unanswered >= misses);
-        if !rebased && !last_words {
+        let is_at_limit = matches!(ask.death, Death::MissesAfter(misses) if self.unanswered >= misses);
+        // Last words but for what lies unread: then nobody is judged, and it takes the place of the oldest.
+        if !rebased && (!is_at_limit || self.is_unread) {
             self.tokens.rotate_right(1);
             self.sent.rotate_right(1);
             self.flushed.rotate_right(1);
             (self.tokens[0], self.sent[0], self.flushed[0]) = (token.0, now, now);
             self.known = (self.known + 1).min(4);
-            self.unanswered = self.unanswered.saturating_add(1);
+            self.unanswered = self.unanswered.saturating_add(u8::from(!is_at_limit));
         }
         if ask.counts == Counts::Queued {
             if self.unanswered == 1 {
@@ -178,8 +181,14 @@ impl BeatWatch {
         self.stuck_since = now;
     }
 
+    /// What arrived lies unread (R11).
+    pub(super) fn lies_unread(&mut self) {
+        self.is_unread = true;
+    }
+
     /// What arrived lay unread for so long: what ran out meanwhile runs out now.
     pub(super) fn is_read(&mut self, ask: &Ask, now: Instant, unread: Span) {
+        self.is_unread = false;
         self.delay = self.delay.plus(unread);
         self.last_on_grid = Instant::NEVER;
         if let Death::Timeout(timeout) = ask.death {
@@ -193,10 +202,12 @@ impl BeatWatch {
     pub(super) fn answer(&mut self, ask: &Ask, token: Token, now: Instant) {
         let place = self.tokens[..usize::from(self.known)].iter().position(|t| *t == token.0).and_then(|p| u8::try_from(p).ok());
         let window = ask.matching.window().min(self.unanswered);
+        let any = ask.matching == Matching::Any || ask.answers == Answers::Any;
         let was_kept_back = !self.may_be_sent(ask);
         match place {
-            Some(place) if ask.matching != Matching::Any && place < window => self.matched(ask, place, now),
-            _ if ask.matching == Matching::Any || ask.answers == Answers::Any => self.any(now),
+            // Where any answer answers all that was written, one that tells its heartbeat adds something for the unwritten only.
+            Some(place) if place < window && (!any || self.overtakes(place)) => self.matched(ask, place, now),
+            _ if any => self.any(ask, now),
             _ => {}
         }
         if was_kept_back && self.may_be_sent(ask) {
@@ -204,8 +215,13 @@ impl BeatWatch {
         }
     }
 
+    /// Whether the answer to this one comes before the news of its writing (R6).
+    fn overtakes(&self, place: u8) -> bool {
+        place == 0 && self.unwritten == Unwritten::Counted
+    }
+
     fn matched(&mut self, ask: &Ask, place: u8, now: Instant) {
-        let overtook = place == 0 && self.unwritten == Unwritten::Counted;
+        let overtook = self.overtakes(place);
         if self.withheld(ask, now) {
             (self.delay, self.delay_behind) = (self.delay.plus(ask.period), self.delay_behind.plus(ask.period));
         }
@@ -242,12 +258,17 @@ impl BeatWatch {
         sent.after(ask.period.times(unwritten.as_nanos().div_ceil(ask.period.as_nanos().max(1))))
     }
 
-    fn any(&mut self, now: Instant) {
+    fn any(&mut self, ask: &Ask, now: Instant) {
         let waiting = u8::from(self.unwritten == Unwritten::Counted);
         if self.unanswered > waiting {
             self.unanswered = waiting;
-            (self.base, self.delay) = (now, Span::ZERO);
+        } else if waiting > 0 && ask.matching == Matching::Any {
+            // It can only mean the one whose writing is not told yet (R6); the clock of that runs on.
+            (self.unanswered, self.unwritten) = (0, Unwritten::Uncounted);
+        } else {
+            return;
         }
+        (self.base, self.delay) = (now, Span::ZERO);
     }
 
     /// The host slept: what is unanswered starts anew (R5).

@@ -81,7 +81,10 @@ impl Watched {
                 self.pings.wrote(now);
                 self.beats.wrote(now);
             }
-            Input::Unread => self.unread_since = self.unread_since.min(now),
+            Input::Unread => {
+                self.unread_since = self.unread_since.min(now);
+                self.beats.lies_unread();
+            }
             Input::Fault(Fault::Malformed) => self.malformed += 1,
             Input::Heartbeat(_) | Input::Data | Input::Ready | Input::Answer(_) => self.malformed = 0,
             Input::PeerClose(_) => self.last_byte = now,

@@ -105,3 +105,34 @@ fn only_beats_on_a_grid_from_the_opening_have_an_end_that_is_known() {
         (at(15), false, true)
     );
 }
+
+#[test]
+fn an_answer_that_comes_before_the_news_of_the_writing_counts_whether_it_bears_a_token_or_not() {
+    let any = ask(|a| (a.matching, a.death) = (Matching::Any, Death::MissesBefore(1)));
+    for (token, next) in [(1, None), (0, Some("a heartbeat is queued while one is unwritten"))] {
+        let mut watch = BeatWatch::opened(at(0));
+        assert_eq!(watch.sent(&any, Token(1), at(5), Span::ZERO, false), None);
+        watch.answer(&any, Token(token), at(6));
+        assert_eq!(watch.unanswered, 0);
+        // Without a token it may have been another's: that it is written is told by the news alone.
+        assert_eq!(watch.sent(&any, Token(2), at(10), Span::ZERO, false), next);
+    }
+    let own = ask(|a| a.answers = Answers::Any);
+    let mut watch = BeatWatch::opened(at(0));
+    assert_eq!(watch.sent(&own, Token(1), at(5), Span::ZERO, false), None);
+    watch.answer(&own, Token(9), at(6));
+    assert_eq!(watch.unanswered, 1, "where answers have tokens, another's is not this one's");
+}
+
+/// Found by a storm over every dialect.
+#[test]
+fn while_input_lies_unread_the_blog_goes_on_and_its_oldest_heartbeat_is_the_second_newest() {
+    let blog = ask(|a| (a.death, a.counts) = (Death::MissesAfter(2), Counts::Queued));
+    let mut watch = beaten(&blog, 2);
+    watch.lies_unread();
+    assert_eq!(watch.sent(&blog, Token(3), at(15), Span::ZERO, false), None);
+    assert_eq!((watch.unanswered, watch.tokens[1], watch.sent[1]), (2, 2, at(10)));
+    watch.is_read(&blog, at(16), Span::from_secs(1));
+    assert_eq!(watch.sent(&blog, Token(4), at(20), Span::ZERO, false), None);
+    assert_eq!((watch.unanswered, watch.tokens[1]), (2, 2), "its last words");
+}
