@@ -16,16 +16,16 @@ const RAMP: Duration = Duration::from_secs(5);
 pub struct LoadConfig {
     /// Where to: `ws://` or `wss://`.
     pub url: String,
-    /// How many connections; default 100, at most [`LoadConfig::CONNECTIONS_MAX`]. Each costs a descriptor.
+    /// How many connections; default 100, 1 to [`LoadConfig::CONNECTIONS_MAX`]. Each costs a descriptor.
     pub connections: u32,
-    /// How long it lasts, from the first connection on, the ramp included; default 30 s.
+    /// How long it lasts, from the first connection on, the ramp included; default 30 s, more than zero.
     pub duration: Duration,
     /// Over how long the connections are opened, evenly, shorter than the duration. `None`, the default: 5 s, or half of the
     /// duration where that is shorter.
     pub ramp: Option<Duration>,
     /// The dialect of the heartbeats in messages; default: found out from the first that comes.
     pub dialect: DialectChoice,
-    /// How many of a million connections never answer, on neither plane; default 0.
+    /// How many of a million connections never answer, on neither plane; default 0, at most 1,000,000.
     pub silent_ppm: u32,
     /// How long an answer is held back, on both planes; default not at all.
     pub answer_delay: Duration,
@@ -35,7 +35,7 @@ pub struct LoadConfig {
     pub headers: Vec<(String, String)>,
     /// Whom a `wss://` server is believed.
     pub trust: Trust,
-    /// How long DNS, TCP, TLS and the upgrade of one connection may take together; default 10 s.
+    /// How long DNS, TCP, TLS and the upgrade of one connection may take together; default 10 s, more than zero.
     pub connect_timeout: Duration,
     /// The longest message taken, in bytes; default 1 MiB.
     pub message_bytes_max: u32,
