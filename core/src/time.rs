@@ -141,7 +141,8 @@ impl From<Span> for Duration {
 
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Duration::from(*self), f)
+        // `Duration` says 0ns, of whatever length it was meant to be.
+        if *self == Span::ZERO { f.write_str("0s") } else { fmt::Debug::fmt(&Duration::from(*self), f) }
     }
 }
 
@@ -213,6 +214,11 @@ mod tests {
         assert_eq!(Span::MAX.times(2), Span::MAX);
         assert_eq!(Span::ZERO.minus(Span::MAX), Span::ZERO);
         assert_eq!(Span::from(Duration::MAX), Span::MAX);
+    }
+
+    #[test]
+    fn nothing_is_written_in_seconds() {
+        assert_eq!(alloc::format!("{:?} {:?}", Span::ZERO, Span::from_millis(5)), "0s 5ms");
     }
 
     #[test]

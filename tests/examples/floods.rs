@@ -56,6 +56,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let length = Duration::from_secs(args.next().map_or(Ok(3), |text| text.parse())?);
     let attackers: usize = args.next().map_or(Ok(4), |text| text.parse())?;
+    if std::env::var_os("WSBEAT_COMMAND").is_none() {
+        eprintln!("building wsbeat first (cargo build): minutes where nothing is built yet");
+    }
     println!("| flood | echoes | median ms | p99 ms | most ms | resident KiB before, most |");
     println!("|---|---|---|---|---|---|");
     for (name, attack) in attacks() {

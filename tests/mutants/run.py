@@ -4,9 +4,9 @@
     tests/mutants/run.py DIR ROOM…      a room is a file or folder of core/src: connection, hub, wheel, …
 
 `cargo mutants` builds once a mutant; here each function holds its mutants beside its own body and the environment says which one
-runs, so that a room costs one build. What does not compile is taken out (unviable); what cannot stand in the same function as the
-original (a constant, an `impl` type to return) is listed as apart, and wants `cargo mutants --re NAME`. The tree is copied, the work tree is
-not touched. Needs nightly (a `const fn` asks for its mutant at run time only) and cargo-mutants.
+runs, so that a room costs one build. What does not compile is taken out (unviable). What cannot stand in the same function as the
+original (a constant, an `impl` type to return) is built by itself, after all others. The tree is copied, the work tree is not
+touched. Needs nightly (a `const fn` asks for its mutant at run time only) and cargo-mutants.
 
 Most mutants are caught by the first of the quick tests. So the tests are timed once and run in stages, the quickest ones against
 every mutant, the next ones against those that came through. A mutant whose tests take many times longer than without it is a
@@ -77,7 +77,7 @@ def main():
     known = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
     known = {row["name"]: row for row in known}
     if not built.exists():
-        tree = Tree(folder, listed(rooms))
+        tree = Tree(folder / "tree", listed(rooms))
         programs = tree.build()
         built.write_text(json.dumps([stages(programs), tree.mutants]))
         known = {name: row for name, row in known.items() if row["outcome"] != "missed"}
@@ -99,6 +99,21 @@ def main():
             for mutant in left:
                 failed = run(tests, mutant["number"])
                 note(mutant, "missed" if failed is None else "timeout" if failed == "timeout" else "caught", failed, stage)
+        apart = [mutant for mutant in mutants if known[mutant["name"]]["outcome"] == "apart"]
+        print(f"apart: {len(apart)} mutants", flush=True)
+        if apart:
+            tree = Tree(folder / "apart", [])
+            # It must build as it is: what does not build later is the mutant's doing.
+            tree.build()
+        for mutant in apart:
+            programs = tree.build_one(mutant)
+            if not programs:
+                note(mutant, "unviable", "built by itself", 0)
+                continue
+            failed = None
+            for tests in all_stages:
+                failed = failed or run(moved(tests, programs), 0)
+            note(mutant, "missed" if failed is None else "timeout" if failed == "timeout" else "caught", failed, len(all_stages))
     for mutant in mutants:
         if known[mutant["name"]]["outcome"] == "missed":
             print(f'missed: {mutant["name"]}')
@@ -113,6 +128,13 @@ def main():
 def is_left(row, stage):
     """Whether the mutant with this row came through all stages before this one, and did not run in this one."""
     return stage == 1 if row is None else row["outcome"] == "missed" and row["stage"] == stage - 1
+
+
+def moved(stage, programs):
+    """The stage with these programs in the place of those of the same names."""
+    name = re.compile(r"[^/]+(?=-[0-9a-f]+$)")
+    new = {name.search(program)[0]: (program, folder) for program, folder in programs}
+    return [[*new[name.search(program)[0]], tests, seconds] for program, _, tests, seconds in stage]
 
 
 def listed(rooms):
@@ -133,8 +155,7 @@ class Tree:
     """A copy of the sources, with the mutants in it."""
 
     def __init__(self, folder, mutants):
-        self.folder, self.mutants = folder / "tree", mutants
-        folder = self.folder
+        self.folder, self.mutants = folder, mutants
         for path in subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, folder / path)
@@ -191,6 +212,15 @@ class Tree:
         while errors := self.cargo("test", "--no-run", *PACKAGES, *PROGRAMS, programs=programs):
             self.take_out(errors)
         return programs
+
+    def build_one(self, mutant):
+        """The test programs with this one mutant in the place of the original; none where it does not compile."""
+        file, programs = self.folder / mutant["file"], []
+        original = file.read_text()
+        file.write_text(mutated(original, 0, len(original), mutant))
+        errors = self.cargo("test", "--no-run", *PACKAGES, *PROGRAMS, programs=programs)
+        file.write_text(original)
+        return [] if errors else programs
 
     def take_out(self, errors):
         took = 0

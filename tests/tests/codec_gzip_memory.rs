@@ -45,6 +45,32 @@ fn threat_01_a_bomb_never_takes_twice_the_limit() {
 }
 
 #[test]
+fn the_buffer_of_a_message_doubles_and_takes_all_at_once_past_half_the_limit() {
+    const LIMIT: usize = 512 << 10;
+    // The length of a message, how often the buffer of 4 KiB grew for it, and how large it is then.
+    for (bytes, grew, room) in [
+        (4 << 10, 0, 4 << 10),
+        ((4 << 10) + 1, 1, 8 << 10),
+        ((64 << 10) + 1, 5, 128 << 10),
+        (128 << 10, 5, 128 << 10),
+        ((128 << 10) + 1, 6, 256 << 10),
+        ((256 << 10) + 1, 7, LIMIT + 1),
+        (LIMIT, 7, LIMIT + 1),
+    ] {
+        let (mut empty, mut message) = (Vec::new(), Vec::new());
+        write_gzip(b"", &mut empty);
+        write_gzip(&vec![7; bytes], &mut message);
+        let mut inflater = Inflater::default();
+        inflater.gzip(&empty, LIMIT).unwrap();
+        let (calls, peak) = count(|| inflater.gzip(&message, LIMIT).map(<[u8]>::len));
+        let before = if grew == 7 { 256 << 10 } else { room / 2 };
+        // Old and new at once, while one is copied into the other.
+        let wanted = if grew == 0 { 0 } else { before + room - (4 << 10) };
+        assert_eq!((calls, peak), (grew, wanted), "{bytes} bytes");
+    }
+}
+
+#[test]
 fn inflating_the_next_heartbeat_allocates_nothing() {
     let mut frame = Vec::new();
     write_gzip(br#"{"ping":1492420473027}"#, &mut frame);

@@ -170,3 +170,37 @@ fn what_a_crowd_took_is_given_back_when_it_has_left_and_its_ids_stay_stale() {
     let new = crowd(&mut hub);
     assert_eq!((old[0].index, hub.connection(old[0]).is_none(), hub.connection(new[0]).is_some()), (new[0].index, true, true));
 }
+
+#[test]
+fn a_crowd_of_1024_keeps_its_places_and_one_more_gives_them_back() {
+    let kept = |crowd: u32| {
+        let mut hub = Hub::new(7, crowd);
+        let policy = hub.register(both_planes());
+        let now = present(Instant::ZERO);
+        let ((), bytes) = held(|| {
+            let ids: Vec<ConnId> = (0..crowd).map(|_| hub.accept(now, policy).unwrap()).collect();
+            for id in ids {
+                hub.input(now, id, Input::Lost, &mut |_, action| panic!("{action:?}"));
+            }
+        });
+        bytes / crowd as usize
+    };
+    assert!(kept(1_024) > size_of::<Connection>(), "{} bytes a place", kept(1_024));
+    assert!(kept(1_025) < 8, "{} bytes a place", kept(1_025));
+}
+
+#[test]
+fn places_grow_by_an_eighth_and_not_to_twice_as_many() {
+    let bytes = |crowd: u32| {
+        let (hub, bytes) = held(|| {
+            let mut hub = Hub::new(7, crowd);
+            let policy = hub.register(both_planes());
+            assert!((0..crowd).all(|_| hub.accept(present(Instant::ZERO), policy).is_ok()));
+            hub
+        });
+        assert_eq!(hub.len(), crowd as usize);
+        bytes
+    };
+    let (fewer, more) = (bytes(2_000), bytes(2_100));
+    assert!(4 * more < 5 * fewer, "{fewer} bytes for 2,000, {more} for 2,100");
+}

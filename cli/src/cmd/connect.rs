@@ -128,7 +128,11 @@ fn json(text: &str) -> Result<String, String> {
     }
 }
 
-pub(crate) fn run(args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
+pub(crate) fn run(mut args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit, Failure> {
+    // Time that is up before the connection is open leaves by way of the attempt's failure, which says how far it came.
+    if let Some(total) = args.for_time {
+        args.way.connect_timeout = args.way.connect_timeout.min(total.max(CONNECT_TIMEOUT_MIN));
+    }
     let mut client = client(&args)?;
     let mut records = None;
     if let Some(path) = &args.record {
@@ -149,6 +153,9 @@ pub(crate) fn run(args: ConnectArgs, out: &mut Out, log: &Logger) -> Result<Exit
     }
     exit
 }
+
+/// An attempt has to have some time, though none was given.
+const CONNECT_TIMEOUT_MIN: Duration = Duration::from_millis(1);
 
 fn client(args: &ConnectArgs) -> Result<Client, Failure> {
     let limits = Limits { message_bytes_max: args.max_message as usize, ..Limits::default() };

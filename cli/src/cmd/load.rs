@@ -38,9 +38,13 @@ use slo::Objectives;
 Objectives, separated by commas: p50, p90, p99, p99.9, max of the answers, with spacing. or echo. before them of the spacing
 of pings or of the echoes, with < and a duration; connections, failed, lost, pings, answered with =, < or > and a number.
 
-Spacing is the time between two pings, or two heartbeats, of one connection; a gap that still stands at the end counts where it is
-the longest. An answer takes from when its question was read to when its last byte was written. An echo takes from when its
-message was due to be sent, so that what waits behind a slow one counts too.
+Connections still pending at the end have failed: opened and failed are together all that were asked for.
+
+Spacing is the time between two pings, or two heartbeats, of one connection; a gap that the end cuts off, of the load or of the
+connection, counts for as long as it stood where that is longer than half of the others. An answer takes from when its question
+was read to when its last byte was written. An echo takes from when its message was due to be sent, so that what waits behind a
+slow one counts too. How late the load itself was at most is told, for spacing and answers are uncertain by so much; after
+100 ms and more, what is then read counts from when that began.
 
 Exit status: 0 done, 1 an objective was missed or a connection was lost, 2 usage, 3 nothing could connect."
 )]
@@ -54,9 +58,9 @@ pub(crate) struct LoadArgs {
     /// How long, the ramp included
     #[arg(short = 'z', long, value_name = "DUR", default_value = "30s", value_parser = duration)]
     duration: Duration,
-    /// Over how long the connections are opened
-    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = duration)]
-    ramp: Duration,
+    /// Over how long the connections are opened [default: 5s, or half of -z where that is shorter]
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    ramp: Option<Duration>,
     /// The dialect of the heartbeats in messages, auto, or none
     #[arg(long, value_name = "ID", default_value = "auto")]
     dialect: String,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::value::RawValue;
-use wsbeat_core::event::{Action, Note};
+use wsbeat_core::event::{Action, Counter, Note};
 use wsbeat_core::time::{Instant, Span};
 use wsbeat_core::trace::{Diff, Difference, Digest, Done, Ended, Trace, TraceLimits};
 
@@ -147,7 +147,11 @@ fn print_differences(shown: &[Difference], count: usize, out: &mut Out) -> io::R
         out.text(|| format!("and {more} more"))?;
     }
     out.line(
-        || if count == 0 { "identical".into() } else { format!("{count} differences") },
+        || match count {
+            0 => "identical".into(),
+            1 => "1 difference".into(),
+            _ => format!("{count} differences"),
+        },
         || Object::event("diff").with("identical", count == 0).with("differences", count),
     )
 }
@@ -172,6 +176,7 @@ fn difference_json(difference: &Difference) -> Object {
 struct Tally {
     pings: u64,
     heartbeats: u64,
+    /// Those that were sent.
     answers: u64,
     delivered: u64,
     stalls: u64,
@@ -197,12 +202,14 @@ impl Tally {
         let by_kind = |what: &str, of: &BTreeMap<&str, u64>| of.iter().map(|(kind, n)| format!(", {n} {what} {kind}")).collect::<String>();
         let stalls = if self.stalls > 0 { format!(", {} stalls of the host", self.stalls) } else { String::new() };
         format!(
-            "{} connections ({} open at the end), {} inputs, {} pings, {} heartbeats, {} answers, {} messages delivered{}{}{stalls}",
+            "{} connections ({} open at the end), {} inputs, {} pings ({} answered), {} heartbeats ({} answered), {} answers sent, {} messages delivered{}{}{stalls}",
             ended.connections,
             ended.open,
             trace.inputs(),
             self.pings,
+            ended.stats.get(Counter::PongsMatched),
             self.heartbeats,
+            ended.stats.get(Counter::AnswersMatched),
             self.answers,
             self.delivered,
             by_kind("closed", &self.closes),
@@ -216,7 +223,9 @@ impl Tally {
             .with("open", ended.open)
             .with("inputs", trace.inputs())
             .with("pings", self.pings)
+            .with("pongs_matched", ended.stats.get(Counter::PongsMatched))
             .with("heartbeats", self.heartbeats)
+            .with("answers_matched", ended.stats.get(Counter::AnswersMatched))
             .with("answers", self.answers)
             .with("delivered", self.delivered)
             .with("closes", &self.closes)

@@ -1,6 +1,7 @@
 //! `wsbeat serve`.
 
 mod admin;
+mod descriptors;
 mod handler;
 mod limit;
 mod lines;
@@ -243,6 +244,7 @@ pub(crate) fn run(args: ServeArgs, out: &mut Out, log: &Logger) -> Result<Exit, 
     log.take_library_logs();
     warn_of_variables(log);
     config.listeners.iter().for_each(|listener| warn_of_traps(listener, log));
+    descriptors::make_room(&config, log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -280,7 +282,8 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 fn warn_of_variables(log: &Logger) {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for (name, nearest) in config::unknown_variables(names) {
-        let message = format!("{name} is no setting: the nearest key is \"{nearest}\"");
+        let nearest = nearest.map_or(String::new(), |nearest| format!(": the nearest key is \"{nearest}\""));
+        let message = format!("{name} is no setting{nearest}");
         log.log(Level::Warn, &message, || Object::default().with("variable", &name));
     }
 }

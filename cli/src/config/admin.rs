@@ -9,8 +9,8 @@ use super::{ConfigError, Settings, value};
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<AdminConfig> {
     let default = AdminLimits::default();
     let limits = AdminLimits {
-        connections_max: reader.one("admin_max_connections", value::count).unwrap_or(default.connections_max),
-        streams_max: reader.one("admin_max_streams", value::count).unwrap_or(default.streams_max),
+        connections_max: reader.one("admin_max_connections", value::count(1..=u32::MAX)).unwrap_or(default.connections_max),
+        streams_max: reader.one("admin_max_streams", value::count(0..=u32::MAX)).unwrap_or(default.streams_max),
         timeout: reader.one("admin_timeout", value::duration).unwrap_or(default.timeout),
         ..default
     };

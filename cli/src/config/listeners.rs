@@ -48,7 +48,8 @@ pub(super) fn lay(tables: &mut [Table], upper: &Layer, errors: &mut Vec<ConfigEr
         }
         let nearest = match keys::most_like(&set.name, tables.iter().map(|table| table.name.as_str())) {
             Some(nearest) => format!("the nearest one is \"{nearest}\""),
-            None => "the file has no [[listener]] table".into(),
+            None if tables.is_empty() => "the file has no [[listener]] table".into(),
+            None => format!("there are {}", tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")),
         };
         errors.push(ConfigError { origin: Some(set.origin.clone()), message: format!("no listener \"{}\": {nearest}", set.name) });
     }

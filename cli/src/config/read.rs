@@ -107,7 +107,7 @@ impl ListenerConfig {
 pub(super) fn read(layer: &Layer) -> Result<ServeConfig, Vec<ConfigError>> {
     let mut errors = listeners::check(layer);
     let mut reader = Reader::new(&layer.settings);
-    let log_lines_per_s = reader.one("log_lines_per_s", value::count).unwrap_or(LOG_LINES_PER_S);
+    let log_lines_per_s = reader.one("log_lines_per_s", value::count(0..=u32::MAX)).unwrap_or(LOG_LINES_PER_S);
     let admin = admin::read(&mut reader);
     errors.append(&mut reader.errors);
     let mut all = Vec::new();

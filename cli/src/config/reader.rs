@@ -34,9 +34,9 @@ impl<'a> Reader<'a> {
             limits: self.limits(),
             tls: self.tls(),
             origins: self.list("origin", origin).map_or(default.origins, Origins::allowing),
-            seed: self.one("seed", value::count).unwrap_or(default.seed),
+            seed: self.one("seed", value::count(0..=u64::MAX)).unwrap_or(default.seed),
             drain: self.one("drain", value::duration).unwrap_or(default.drain),
-            workers: self.one("workers", value::count).unwrap_or(default.workers),
+            workers: self.one("workers", value::count(1..=ServerConfig::WORKERS_MAX)).unwrap_or(default.workers),
             ..default
         };
         (server, dialect)
@@ -65,15 +65,17 @@ impl<'a> Reader<'a> {
     fn limits(&mut self) -> ServerLimits {
         let default = ServerLimits::default();
         ServerLimits {
-            connections_max: self.one("max_connections", value::count).unwrap_or(default.connections_max),
-            per_ip_max: self.one("max_per_ip", value::count).unwrap_or(default.per_ip_max),
+            connections_max: self.one("max_connections", value::count(1..=u32::MAX)).unwrap_or(default.connections_max),
+            per_ip_max: self.one("max_per_ip", value::count(1..=u32::MAX)).unwrap_or(default.per_ip_max),
             message_bytes_max: self.one("max_message", value::size).unwrap_or(default.message_bytes_max),
             write_bytes_max: self.one("write_limit", value::size).unwrap_or(default.write_bytes_max),
             assembly: self.one("message_timeout", value::duration).unwrap_or(default.assembly),
-            frames_per_message_max: self.one("max_frames", value::count).unwrap_or(default.frames_per_message_max),
+            frames_per_message_max: self.one("max_frames", value::count(1..=u32::MAX)).unwrap_or(default.frames_per_message_max),
             head_bytes_max: self.one("max_head", value::size).unwrap_or(default.head_bytes_max),
-            headers_max: self.one("max_headers", value::count).unwrap_or(default.headers_max),
-            backlog: self.one("backlog", value::count).unwrap_or(default.backlog),
+            headers_max: self
+                .one("max_headers", value::count(ServerLimits::HEADERS_MIN..=ServerLimits::HEADERS_MAX))
+                .unwrap_or(default.headers_max),
+            backlog: self.one("backlog", value::count(1..=u32::MAX)).unwrap_or(default.backlog),
             discard_bytes_max: self.one("discard_limit", value::size).unwrap_or(default.discard_bytes_max),
             ..default
         }
@@ -145,12 +147,14 @@ pub(crate) fn load_dialects(path: &str) -> Result<Vec<Dialect>, String> {
 /// The dialect of this id: one of the user's own, else an embedded one.
 ///
 /// # Errors
-/// There is none, and which id is the nearest.
+/// There is none, and which id is near.
 pub(crate) fn find_dialect(id: &str, own: &[Dialect]) -> Result<Dialect, String> {
     let known = || own.iter().chain(Dialect::presets());
     if let Some(dialect) = known().find(|dialect| dialect.id() == id) {
         return Ok(dialect.clone());
     }
-    let nearest = keys::most_like(id, known().map(Dialect::id)).unwrap_or("none");
-    Err(format!("unknown dialect: the nearest known one is \"{nearest}\" (wsbeat dialects lists them)"))
+    Err(match keys::most_like(id, known().map(Dialect::id)) {
+        Some(nearest) => format!("unknown dialect: the nearest known one is \"{nearest}\" (wsbeat dialects lists them)"),
+        None => "unknown dialect (wsbeat dialects lists those that are known)".into(),
+    })
 }

@@ -1,5 +1,8 @@
 //! Values from text, and back.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The items of a list in one text, separated by commas.
@@ -37,9 +40,12 @@ pub(crate) fn size(text: &str) -> Result<u32, String> {
     number.checked_mul(scale).and_then(|bytes| u32::try_from(bytes).ok()).ok_or_else(|| "less than 4GiB".into())
 }
 
-/// A whole number.
-pub(super) fn count<N: std::str::FromStr>(text: &str) -> Result<N, String> {
-    text.trim().parse().map_err(|_| "a whole number within its limits".into())
+/// A whole number within these limits.
+pub(super) fn count<N: FromStr + PartialOrd + Display>(limits: RangeInclusive<N>) -> impl FnOnce(&str) -> Result<N, String> {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| limits.contains(number));
+        number.ok_or_else(|| format!("{} to {}", limits.start(), limits.end()))
+    }
 }
 
 /// A share: `5%` or `0.05`.
@@ -95,6 +101,14 @@ mod tests {
         }
         for bytes in [0, 1, 1_024, 1_025, 1 << 20, u32::MAX] {
             assert_eq!(size(&size_text(bytes)), Ok(bytes));
+        }
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_told_its_limits() {
+        assert_eq!(count(1..=u32::MAX)("7"), Ok(7));
+        for text in ["-1", "0", "4294967296", "1.5", "", "many"] {
+            assert_eq!(count(1..=u32::MAX)(text).unwrap_err(), "1 to 4294967295", "{text}");
         }
     }
 

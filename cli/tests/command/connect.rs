@@ -173,6 +173,18 @@ fn what_could_not_be_connected_exits_with_3_and_says_which_step_it_was() {
     tls_server.join().unwrap();
 }
 
+#[test]
+fn time_that_is_up_before_the_upgrade_exits_with_3_and_says_which_step_it_was() {
+    for flags in [&["--for", "300ms"][..], &["--for", "300ms", "--reconnect"], &["--for", "1m", "--connect-timeout", "300ms"]] {
+        let (url, server) = peer(1, |_, stream| read_to_end(stream));
+        let ended = run([&["connect", &url], flags].concat());
+        server.join().unwrap();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{flags:?}");
+        let told = format!("error: cannot connect to {url}: HTTP upgrade: no connection after 300ms\n");
+        assert!(ended.stderr.ends_with(&told), "{flags:?}: {}", ended.stderr);
+    }
+}
+
 fn read_to_end(mut stream: std::net::TcpStream) {
     let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }

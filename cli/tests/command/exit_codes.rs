@@ -25,6 +25,8 @@ enum Server {
     Closes(u16, &'static str),
     /// It answers nothing and closes nothing.
     Mute,
+    /// It takes the connection and never answers the upgrade.
+    NeverUpgrades,
     /// It ends the stream.
     Drops,
     /// It sends a frame with a reserved opcode.
@@ -58,6 +60,9 @@ fn start(server: Server) -> (String, Option<Serve>, Option<JoinHandle<()>>) {
             read_all(&mut raw);
         })),
         Server::Mute => by_hand(raw_peer(|mut raw| read_all(&mut raw))),
+        Server::NeverUpgrades => by_hand(peer(1, |_, mut stream| {
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        })),
         Server::Drops => by_hand(raw_peer(drop)),
         Server::BreaksFrames => by_hand(raw_peer(|mut raw| {
             raw.write(0x3, b"");
@@ -120,6 +125,10 @@ fn what_cannot_be_connected_is_3_and_what_cannot_be_meant_is_2() {
         for server in [Server::Refused, Server::NoHost, Server::NoTls, Server::Http("403 Forbidden"), Server::Http("200 OK")] {
             meets(3, command, server);
         }
+    }
+    for command in [&["connect", "URL", "--for", "300ms"][..], &["ping", "URL", "-w", "300ms"], &["load", "URL", "-c", "1", "-z", "300ms"]]
+    {
+        meets(3, command, Server::NeverUpgrades);
     }
     for command in [&["connect"][..], &["ping"], &["load", "-c", "1"]] {
         for url in ["http://127.0.0.1", "127.0.0.1:8888", "ws://", "ws://u:p@127.0.0.1"] {

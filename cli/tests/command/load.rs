@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use crate::common::{Ended, Serve, refused, run};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::common::{Ended, Running, Serve, peer, read_all, refused, run, wsbeat};
 use serde_json::Value;
+use tungstenite::{Bytes, Message};
 
 fn load(url: &str, flags: &[&str]) -> Ended {
     run([&["load", url], flags].concat())
@@ -95,13 +99,13 @@ fn objectives_decide_about_the_exit_status() {
 fn nothing_to_connect_to_and_settings_that_cannot_be() {
     let nobody = load(&refused(), &["-c", "3", "-z", "1s", "--ramp", "0s"]);
     assert_eq!(nobody.code, Some(3), "{}", nobody.stderr);
-    assert!(nobody.stderr.contains("nothing could connect: Connection refused"), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("nothing could connect: TCP: Connection refused"), "{}", nobody.stderr);
     let (found, code) = summary(&refused(), &["-c", "3", "-z", "1s", "--ramp", "0s"]);
     assert_eq!((code, number(&found, "/failed"), number(&found, "/failures/tcp")), (Some(3), 3, 3));
     for (flags, wanted) in [
         (&["-c", "0"][..], "0 is not in 1.."),
         (&["-c", "900000"], "descriptors"),
-        (&["-c", "2", "-z", "1s", "--ramp", "1s"], "ramp = 1s: shorter than the duration"),
+        (&["-c", "2", "-z", "1s", "--ramp", "1s"], "ramp = 1s: must be shorter than the duration, 1s"),
         (&["-c", "2", "--echo", "3"], "echo = 3: 1 to the number of connections"),
         (&["-c", "2", "--echo", "1", "--size", "8"], "size = 8: 16 bytes to 64KiB"),
         (&["-c", "2", "--silent", "2"], "share"),
@@ -131,4 +135,89 @@ fn without_a_terminal_nothing_is_drawn() {
     let ended = load(&serve.url, &["-c", "2", "-z", "1s", "--ramp", "0s"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert!(ended.stdout.starts_with("connections 2 opened, 0 failed, 0 lost\npings "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_short_load_opens_its_connections_in_time_without_being_told_how_fast() {
+    let serve = Serve::start(&[]);
+    let (found, code) = summary(&serve.url, &["-c", "10", "-z", "1s"]);
+    assert_eq!((code, number(&found, "/connections"), number(&found, "/failed")), (Some(0), 10, 0), "{found}");
+}
+
+/// A server that upgrades so many connections and leaves the others hanging, at most 1,000.
+fn hanging(upgraded: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut hung = Vec::new();
+        for (n, stream) in listener.incoming().take(1_000).enumerate() {
+            let stream = stream.unwrap();
+            if n < upgraded {
+                std::thread::spawn(move || read_all(&mut tungstenite::accept(stream).unwrap()));
+            } else {
+                hung.push(stream);
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn every_connection_asked_for_was_opened_or_has_failed() {
+    let flags = ["-z", "1s", "--ramp", "0s", "--slo", "failed=0,lost=0"];
+    let (found, code) = summary(&hanging(1), &[&["-c", "10"], &flags[..]].concat());
+    assert_eq!((code, number(&found, "/connections"), number(&found, "/failed")), (Some(1), 1, 9), "{found}");
+    assert_eq!((number(&found, "/failures/pending"), number(&found, "/lost")), (9, 0), "{found}");
+    assert_eq!(found["missed"], serde_json::json!(["failed=0: 9"]), "{found}");
+    // More than are on their way at once: the turn of some never comes.
+    let (found, code) = summary(&hanging(0), &[&["-c", "600"], &flags[..]].concat());
+    assert_eq!((code, number(&found, "/connections"), number(&found, "/failures/pending")), (Some(3), 0, 600), "{found}");
+}
+
+#[test]
+fn where_nothing_could_connect_it_says_at_which_step() {
+    let ended = load(&hanging(0), &["-c", "2", "-z", "500ms", "--ramp", "0s"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with("connections 0 opened, 2 failed, 0 lost\n"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("nothing could connect: HTTP upgrade: no answer when the load ended"), "{}", ended.stderr);
+    let ended = load(&hanging(0).replace("ws://", "wss://"), &["-c", "1", "-z", "500ms", "--ramp", "0s"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stdout);
+    assert!(ended.stderr.contains("nothing could connect: TLS: no answer when the load ended"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_gap_that_the_end_of_its_connection_cuts_off_counts_as_spacing() {
+    // Five pings each, 100 ms apart, and then nothing until the end of the stream.
+    let (url, server) = peer(2, |n, stream| {
+        let mut socket = tungstenite::accept(stream).unwrap();
+        std::thread::spawn(move || {
+            for _ in 0..5 {
+                socket.send(Message::Ping(Bytes::new())).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            std::thread::sleep(Duration::from_millis(if n == 0 { 1_900 } else { 1_400 }));
+        });
+    });
+    let (found, code) = summary(&url, &["-c", "2", "-z", "3s", "--ramp", "0s", "--slo", "spacing.max<1s"]);
+    server.join().unwrap();
+    assert_eq!((code, number(&found, "/pings"), number(&found, "/closes/1006")), (Some(1), 10, 2), "{found}");
+    // Four whole gaps each, and those that were cut off: the shorter of them counts as well.
+    assert_eq!(number(&found, "/spacing_us/count"), 2 * 4 + 2, "{found}");
+    assert!(number(&found, "/spacing_us/max") >= 1_950_000 && number(&found, "/spacing_us/p90") >= 1_450_000, "{found}");
+    assert!(found["missed"][0].as_str().unwrap().starts_with("spacing.max<1s: "), "{found}");
+}
+
+#[test]
+fn a_load_that_was_held_up_itself_says_so_and_answers_count_from_then() {
+    let serve = Serve::start(&["--interval", "200ms", "--misses", "100"]);
+    let flags = ["load", &serve.url, "-c", "5", "-z", "4s", "--ramp", "0s", "--dialect", "htx-spot-v1", "--format", "json"];
+    let mut running = Running::start(wsbeat(flags));
+    std::thread::sleep(Duration::from_millis(1_500));
+    running.signal("STOP");
+    std::thread::sleep(Duration::from_millis(1_500));
+    running.signal("CONT");
+    let found: Value = serde_json::from_str(&running.end().stdout).unwrap();
+    // It wakes up four times a second at least.
+    assert!(number(&found, "/late_us") >= 1_200_000, "{found}");
+    assert!(number(&found, "/answer_us/max") >= 1_200_000, "{found}");
 }

@@ -36,7 +36,7 @@ fn a_trace_that_differs_exits_with_1_and_names_the_line() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.starts_with("line 7: recorded {\"t\":20000000000"), "{}", ended.stdout);
     assert!(ended.stdout.contains("\n        replayed {\"t\":20000000000,\"conn\":1,\"out\":\"close\",\"code\":4408"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("\n1 differences\ndigest "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\n1 difference\ndigest "), "{}", ended.stdout);
     let quiet = replay("quiet", &EXAMPLE.replace("4408", "4409"), &["--diff", "--format", "quiet"]);
     assert_eq!((quiet.code, quiet.stdout.as_str()), (Some(1), ""));
 }
@@ -60,7 +60,7 @@ fn a_person_reads_why_and_how_many() {
     assert!(events.contains("\n20.000000000 conn=1 close 4408 peer-silent: 2 unanswered, last answer 14.980 s ago, "), "{events}");
     assert!(!events.contains("abort"), "{events}");
     let summary = replay("summary", EXAMPLE, &[]).stdout;
-    let first = "1 connections (0 open at the end), 2 inputs, 0 pings, 3 heartbeats, 0 answers, 0 messages delivered, \
+    let first = "1 connections (0 open at the end), 2 inputs, 0 pings (0 answered), 3 heartbeats (1 answered), 0 answers sent, 0 messages delivered, \
                  1 closed peer-silent, 1 aborted close-timeout\ndigest ";
     assert!(summary.starts_with(first), "{summary}");
 }

@@ -253,3 +253,47 @@ fn a_variable_that_is_no_setting_is_warned_of() {
     let ended = running.end();
     assert!(ended.stderr.contains("WSBEAT_INTERVALL is no setting: the nearest key is \"interval\""), "{}", ended.stderr);
 }
+
+/// What /proc says of the descriptors of a server that was started under these limits, and what it said itself.
+#[cfg(target_os = "linux")]
+fn descriptors_under(limits: &str) -> (String, String) {
+    let script = format!("ulimit {limits}; exec \"$0\" serve --listen 127.0.0.1:0 --max-connections 2000");
+    let mut command = wsbeat([""; 0]);
+    let program = command.get_program().to_owned();
+    command = std::process::Command::new("sh");
+    command.arg("-c").arg(script).arg(program).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut running = Running::start(command);
+    crate::common::first_line(&mut running);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.child().id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().nth(3).unwrap().to_owned();
+    running.signal("TERM");
+    (files, running.end().stderr)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_takes_as_many_descriptors_as_its_connections_need_and_says_where_it_may_not() {
+    let (files, stderr) = descriptors_under("-Sn 1024");
+    assert!((2_001..4_096).contains(&files.parse().unwrap()), "{files}");
+    assert_eq!(stderr, "");
+    let (files, stderr) = descriptors_under("-n 1500");
+    assert_eq!(files, "1500");
+    assert!(stderr.contains("max_connections needs ") && stderr.contains("this process may have 1500: raise the hard limit"), "{stderr}");
+}
+
+#[test]
+fn a_verdict_says_what_was_wrong_with_what_came() {
+    let serve = Serve::start(&["--dialect", "none", "--max-message", "1KiB"]);
+    let mut long = serve.client();
+    long.send(Message::binary(vec![0; 1_025])).unwrap();
+    assert_eq!(close_code(&read_all(&mut long)), Some(1009));
+    let mut broken = serve.client();
+    std::io::Write::write_all(broken.get_mut(), &[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]).unwrap();
+    assert_eq!(close_code(&read_all(&mut broken)), Some(1007));
+    let ended = serve.stop();
+    for (begin, end) in [(" close 1009 too-big: ", ", message too big (max_message 1024 B)"), (" close 1007 protocol: ", ", invalid UTF-8")]
+    {
+        let line = ended.stderr.lines().find(|line| line.contains(begin)).unwrap();
+        assert!(line.ends_with(end), "{line}");
+    }
+}

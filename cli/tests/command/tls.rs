@@ -96,6 +96,8 @@ fn sighup_reads_the_certificate_again_and_a_bad_one_changes_nothing() {
     assert!(trusted(), "the old one stays");
     let ended = serve.stop();
     assert!(ended.stderr.contains("key.pem: no private key in it"), "{}", ended.stderr);
+    let told = ended.stderr.matches("listener default: the certificate was read again: new connections get it").count();
+    assert_eq!(told, 1, "{}", ended.stderr);
 }
 
 #[test]
@@ -107,4 +109,22 @@ fn files_that_cannot_be_used_are_a_configuration_error() {
     let other = server(&["--tls-cert", &fixture("server.pem"), "--tls-key", &fixture("self_signed.key")]);
     assert_eq!(other.code, Some(2));
     assert!(other.stderr.contains("--tls-key: tls_key = ") && other.stderr.contains("this key is not that of"), "{}", other.stderr);
+}
+
+#[test]
+fn what_keeps_a_client_out_is_told_with_what_helps() {
+    let said = |url: &str, args: &[&str]| {
+        let client = run(["connect", url].iter().chain(args));
+        assert_eq!(client.code, Some(3), "{client:?}");
+        client.stderr
+    };
+    let (with, without) = (serve(&fixture("self_signed.pem"), &fixture("self_signed.key")), Serve::start(&[]));
+    for (stderr, part) in [
+        (said(&with.url, &[]), "as --ca"),
+        (said(&with.url.replace("wss://", "ws://"), &[]), "does not speak HTTP here"),
+        (said(&with.url.replace("wss://", "ws://"), &[]), "perhaps it speaks TLS: wss://"),
+        (said(&without.url.replace("ws://", "wss://"), &[]), "perhaps it does without TLS: ws://"),
+    ] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
 }

@@ -234,3 +234,18 @@ fn adler32(data: &[u8]) -> u32 {
     });
     b << 16 | a
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_gives_the_sums_of_the_library() {
+        let table = crc_table();
+        for byte in 0..=u8::MAX {
+            let mut crc = Crc::new();
+            crc.update(&[byte]);
+            assert_eq!(!(0x00ff_ffff ^ table[usize::from(!byte)]), crc.sum(), "{byte}");
+        }
+    }
+}

@@ -121,8 +121,8 @@ fn identity(w: &Wishes) -> Checked<()> {
         return Err(wrong("source", &w.source, "the document it was taken from, 1 to 512 bytes"));
     }
     let verified = choice("status", &w.status, &[("verified", true), ("unverified", false)])?;
-    if verified && w.unverified.is_some() {
-        return Err(wrong("unverified", "given", "goes with status = \"unverified\""));
+    if let (true, Some(why)) = (verified, &w.unverified) {
+        return Err(wrong("unverified", why.join(", "), "goes with status = \"unverified\""));
     }
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     match &w.subprotocol {
@@ -139,11 +139,11 @@ fn wire(w: &Wishes, initiator: Initiator, layer: Layer, codec: Codec) -> Checked
     if control && initiator != Initiator::Server {
         return Err(wrong("initiator", &w.initiator, "layer = \"control\" goes with initiator = \"server\""));
     }
-    for (field, given) in [("ping", w.ping.is_some()), ("pong", w.pong.is_some())] {
+    for (field, given) in [("ping", &w.ping), ("pong", &w.pong)] {
         let wanted = !control && (field == "ping" || initiator != Initiator::OneWay);
         match (given, wanted) {
-            (false, true) => return Err(wrong(field, "absent", "the dialect's heartbeats are messages: give their template")),
-            (true, false) => return Err(wrong(field, "given", "not with layer = \"control\", no pong with initiator = \"one-way\"")),
+            (None, true) => return Err(wrong(field, "absent", "the dialect's heartbeats are messages: give their template")),
+            (Some(given), false) => return Err(wrong(field, given, "not with layer = \"control\", no pong with initiator = \"one-way\"")),
             _ => {}
         }
     }

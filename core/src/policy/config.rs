@@ -1,9 +1,10 @@
 //! Wishes: every policy setting by the name it has on command lines, in files and in traces.
 
+use alloc::string::ToString;
 use core::time::Duration;
 
 use super::{
-    Answers, Application, Ask, Cadence, Death, Evidence, Limits, Policy, PolicyError, Profile, STALL_AFTER_MAX, Transport, checked,
+    Answers, Application, Ask, Cadence, Death, Evidence, Limits, Policy, PolicyError, Profile, STALL_AFTER_MAX, Shown, Transport, checked,
     checked_code,
 };
 use crate::time::Span;
@@ -87,12 +88,17 @@ impl PolicyConfig {
 
     fn transport(&self, planned: Option<Transport>) -> Result<Option<Transport>, PolicyError> {
         let wished = self.profile.is_some() || self.ping_interval.is_some();
-        if wished && planned.is_some() {
+        if planned.is_some() {
             let limit = "the dialect's heartbeats are pings already: set interval instead, or dialect = none";
-            return Err(PolicyError::new("ping_interval", "given", limit));
+            if let Some(interval) = self.ping_interval {
+                return Err(PolicyError::new("ping_interval", Shown(interval), limit));
+            }
+            if let Some(profile) = self.profile {
+                return Err(PolicyError::new("profile", profile.name(), limit));
+            }
         }
-        if self.ping_timeout.is_some() && !wished {
-            return Err(PolicyError::new("ping_timeout", "given", "goes with ping_interval or profile"));
+        if let (Some(timeout), false) = (self.ping_timeout, wished) {
+            return Err(PolicyError::new("ping_timeout", Shown(timeout), "goes with ping_interval or profile"));
         }
         let checked_plane = match planned {
             Some(t) => Some(t),
@@ -105,14 +111,14 @@ impl PolicyConfig {
     fn transport_details(&self, mut t: Transport) -> Result<Transport, PolicyError> {
         if t.profile != Profile::Strict {
             let own = [
-                ("evidence", self.evidence.is_some()),
-                ("only_when_idle", self.only_when_idle.is_some()),
-                ("adaptive", self.adaptive.is_some()),
-                ("tolerate_empty", self.tolerate_empty.is_some()),
-                ("write_stall", self.write_stall.is_some()),
+                ("evidence", self.evidence.map(|evidence| evidence.name().to_string())),
+                ("only_when_idle", self.only_when_idle.map(|flag| flag.to_string())),
+                ("adaptive", self.adaptive.map(|flag| flag.to_string())),
+                ("tolerate_empty", self.tolerate_empty.map(|flag| flag.to_string())),
+                ("write_stall", self.write_stall.map(|time| Shown(time).to_string())),
             ];
-            if let Some((field, _)) = own.into_iter().find(|(_, given)| *given) {
-                return Err(PolicyError::new(field, "given", "profile strict only: the other profiles do as their originals"));
+            if let Some((field, value)) = own.into_iter().find_map(|(field, value)| Some((field, value?))) {
+                return Err(PolicyError::new(field, value, "profile strict only: the other profiles do as their originals"));
             }
             return Ok(t);
         }

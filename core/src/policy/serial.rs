@@ -23,11 +23,17 @@ impl<'de> Deserialize<'de> for PolicyConfig {
     }
 }
 
+/// How like a known key has to be to be named for an unknown one, where 1 is the same.
+const LIKE_MIN: f64 = 0.7;
+
 /// As the configuration file says it.
 fn unknown<E: Error>(key: &str) -> E {
     let like = |known: &str| strsim::jaro_winkler(key, known);
-    let nearest = PolicyConfig::KEYS.into_iter().max_by(|a, b| like(a).total_cmp(&like(b))).unwrap_or_default();
-    E::custom(format_args!("unknown key {key:?}: the nearest known one is {nearest:?}"))
+    let nearest = PolicyConfig::KEYS.into_iter().max_by(|a, b| like(a).total_cmp(&like(b))).filter(|known| like(known) >= LIKE_MIN);
+    match nearest {
+        Some(nearest) => E::custom(format_args!("unknown key {key:?}: the nearest known one is {nearest:?}")),
+        None => E::custom(format_args!("unknown key {key:?}: one of {}", PolicyConfig::KEYS.join(", "))),
+    }
 }
 
 struct Settings;
@@ -128,6 +134,7 @@ mod tests {
     fn what_cannot_be_is_told_by_its_key() {
         let told = |text: &str| toml(text).unwrap_err();
         assert!(told("ping_intervall = '5s'").contains("unknown key \"ping_intervall\": the nearest known one is \"ping_interval\""));
+        assert!(told("foo = '5s'").contains("unknown key \"foo\": one of profile, "));
         assert!(told("ping_interval = 5").contains("ping_interval = 5: a duration needs a unit"));
         assert!(told("misses = 0").contains("misses = 0: 1 to 255"));
         assert!(told("misses = -1").contains("misses = -1: 1 to 255"));

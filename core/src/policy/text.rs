@@ -49,7 +49,7 @@ impl PolicyConfig {
             "ping_interval" => self.ping_interval = Some(duration("ping_interval", value)?),
             "ping_timeout" => self.ping_timeout = Some(duration("ping_timeout", value)?),
             "evidence" => {
-                let all = [("pong", Evidence::PongOnly), ("frame", Evidence::AnyFrame), ("bytes", Evidence::AnyBytes)];
+                let all = [Evidence::PongOnly, Evidence::AnyFrame, Evidence::AnyBytes].map(|evidence| (evidence.name(), evidence));
                 self.evidence = Some(choice("evidence", value, &all)?);
             }
             "answers" => self.answers = Some(choice("answers", value, &[("matching", Answers::Matching), ("any", Answers::Any)])?),
@@ -81,11 +81,6 @@ impl PolicyConfig {
     #[must_use]
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let c = self;
-        let evidence = |e| match e {
-            Evidence::PongOnly => "pong",
-            Evidence::AnyFrame => "frame",
-            Evidence::AnyBytes => "bytes",
-        };
         let answers = |a| match a {
             Answers::Matching => "matching",
             Answers::Any => "any",
@@ -98,7 +93,7 @@ impl PolicyConfig {
             ("profile", c.profile.map(|p| p.name().to_string())),
             ("ping_interval", c.ping_interval.map(duration)),
             ("ping_timeout", c.ping_timeout.map(duration)),
-            ("evidence", c.evidence.map(|e| evidence(e).to_string())),
+            ("evidence", c.evidence.map(|e| e.name().to_string())),
             ("answers", c.answers.map(|a| answers(a).to_string())),
             ("jitter", c.jitter_ppm.map(percent)),
             ("first_ping", c.first_ping.map(duration)),

@@ -70,6 +70,17 @@ pub enum Evidence {
     AnyBytes,
 }
 
+impl Evidence {
+    /// The name on command lines and in files.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Evidence::PongOnly => "pong",
+            Evidence::AnyFrame => "frame",
+            Evidence::AnyBytes => "bytes",
+        }
+    }
+}
+
 /// Which answers count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Answers {

@@ -136,7 +136,7 @@ impl Judge {
 
     /// The hub wakes without end.
     pub(super) fn is_restless(&mut self) {
-        self.breach(0, "law 3: the hub wakes again and again, and does nothing");
+        self.breach(0, "law 3: the hub wakes again and again, and nothing comes of it");
     }
 
     pub(super) fn accepted(&mut self, id: ConnId, at: Instant) {

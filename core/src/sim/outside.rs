@@ -126,11 +126,6 @@ impl<'a> Outside<'a> {
         }
     }
 
-    /// Inputs and actions so far.
-    pub(super) const fn happened(&self) -> u64 {
-        self.inputs + self.actions
-    }
-
     pub(super) fn is_stormy(&self) -> bool {
         self.plan.is_stormy(self.now.at)
     }

@@ -37,9 +37,9 @@ pub(super) struct World<'a> {
     promised: Instant,
     asleep_until: Instant,
     wall_ahead_ms: i64,
-    /// What had happened when the hub last did something, and how often it woke since.
-    happened: u64,
+    /// How often the hub has woken since the last input, which was of this number.
     idle_ticks: u64,
+    inputs: u64,
     out: Outside<'a>,
 }
 
@@ -68,8 +68,8 @@ impl<'a> World<'a> {
             promised: Instant::NEVER,
             asleep_until: Instant::ZERO,
             wall_ahead_ms: 0,
-            happened: 0,
             idle_ticks: 0,
+            inputs: 0,
             out,
         }
     }
@@ -87,12 +87,11 @@ impl<'a> World<'a> {
         self.end()
     }
 
-    /// Whether the hub has woken so often for nothing that it will for ever. Early wake-ups are lawful: one for each connection,
+    /// Whether the hub has woken so often without an input that it will for ever. Early wake-ups are lawful: one for each connection,
     /// and more.
     fn is_restless(&mut self) -> bool {
-        let happened = self.out.happened();
-        self.idle_ticks = if happened == self.happened { self.idle_ticks + 1 } else { 0 };
-        self.happened = happened;
+        self.idle_ticks = if self.out.inputs == self.inputs { self.idle_ticks + 1 } else { 0 };
+        self.inputs = self.out.inputs;
         self.idle_ticks > IDLE_TICKS + u64::from(self.out.clients.len())
     }
 

@@ -16,9 +16,16 @@ pub(super) struct Line {
     pub(super) number: usize,
     pub(super) at: crate::time::Instant,
     pub(super) wall_ms: Option<u64>,
-    /// `None` where the line names no connection.
+    /// `None` where the line names no connection: it means the first, and with `drain` all of them.
     pub(super) conn: Option<u64>,
     pub(super) body: Body,
+}
+
+impl Line {
+    /// The connection that the line is about, where it is about one.
+    pub(super) fn of(&self) -> u64 {
+        self.conn.unwrap_or(1)
+    }
 }
 
 /// What a line says.
@@ -76,11 +83,6 @@ impl Body {
             "reconfigure" => Body::Reconfigure(Box::new(Change::read(fields)?)),
             _ => Body::Input(input(fields, kind)?),
         })
-    }
-
-    /// Whether it is something that happens to one connection, so that a line without `conn` means the first.
-    pub(super) const fn is_of_one(&self) -> bool {
-        !matches!(self, Body::Out | Body::Tick { .. } | Body::Drain | Body::Reconfigure(_))
     }
 }
 

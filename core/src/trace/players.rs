@@ -101,7 +101,7 @@ impl Writing {
     pub(super) fn planned(lines: &[Line]) -> Self {
         let mut planned = Writing::default();
         for line in lines {
-            let conn = line.conn.unwrap_or(1);
+            let conn = line.of();
             match line.body {
                 Body::Flushed(Which::Nth(k)) => planned.nth.entry((conn, k)).or_insert(line.at),
                 Body::Flushed(Which::Token(token)) => planned.tokens.entry((conn, token)).or_insert(line.at),

@@ -122,7 +122,6 @@ impl<'t> Reader<'t> {
         if let Body::Reconfigure(change) = &body {
             self.now.change(change).map_err(|e| TraceError::policy(fields.line, &e))?;
         }
-        let conn = if body.is_of_one() { conn.or(Some(1)) } else { conn };
         self.lines.push(Line { number: fields.line, at, wall_ms, conn, body });
         Ok(())
     }

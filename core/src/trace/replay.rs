@@ -133,7 +133,7 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
     // Lines.
 
     fn line(&mut self, line: &Line) -> Result<(), TraceError> {
-        let conn = line.conn.unwrap_or(1);
+        let conn = line.of();
         match &line.body {
             Body::Out => {}
             Body::Accept => self.accept(line, conn)?,
@@ -144,7 +144,6 @@ impl<F: FnMut(&Done<'_>)> Replay<F> {
                 let id = self.live(line, conn)?;
                 self.input(id, Input::Opened);
             }
-            Body::Tick { .. } if self.writing.is_some() => self.serve_before(self.now.after(Span::from_nanos(1))),
             Body::Tick { budget } => {
                 self.advance(*budget);
             }

@@ -82,7 +82,7 @@ impl Client {
         let seed = self.seed.unwrap_or_else(random_seed);
         let gate = (!self.faults.is_none()).then(|| GateHandle::new(self.faults, seed, clock));
         let transport = Transport::new(secured, gate.clone());
-        let (stream, response) = self.upgrade(request, transport, &clock).await?;
+        let (stream, response) = self.upgrade(target.scheme, request, transport, &clock).await?;
         if let Some(gate) = &gate {
             gate.watch();
         }
@@ -139,6 +139,7 @@ impl Client {
 
     async fn upgrade(
         &self,
+        scheme: Scheme,
         request: Request,
         transport: Transport,
         clock: &Clock,
@@ -148,7 +149,7 @@ impl Client {
             .max_message_size(Some(self.limits.message_bytes_max))
             .max_frame_size(Some(self.limits.message_bytes_max));
         let upgraded = client_async_with_config(request, transport, Some(config)).await;
-        let (stream, response) = upgraded.map_err(|e| upgrade_error(e, clock.now().wall_ms / 1000))?;
+        let (stream, response) = upgraded.map_err(|e| upgrade_error(e, scheme, clock.now().wall_ms / 1000))?;
         check_response(&response)?;
         Ok((stream, response))
     }
@@ -160,7 +161,7 @@ fn check_limits(limits: &Limits) -> Result<(), ConnectError> {
         return refuse("message_bytes_max", limits.message_bytes_max.to_string(), "125 bytes to 1 GiB");
     }
     if limits.connect_timeout.is_zero() {
-        return refuse("connect_timeout", format!("{:?}", limits.connect_timeout), "more than zero");
+        return refuse("connect_timeout", "0s".to_owned(), "more than zero");
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ impl TrustsFile {
 }
 
 /// Whether an authority was found where a server's certificate is wanted. webpki finds that out behind the dates.
-fn is_authority(error: &Error) -> bool {
+pub(super) fn is_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite;
 use tungstenite::client::IntoClientRequest;
-use tungstenite::error::Error as WsError;
+use tungstenite::error::{Error as WsError, ProtocolError};
 use tungstenite::handshake::client::{Request, Response};
 use tungstenite::http::header::{HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use tungstenite::http::{HeaderMap, Uri};
@@ -113,10 +113,17 @@ fn refuse_header(name: &str, problem: &str) -> ConnectError {
 }
 
 /// What an error of the upgrade means.
-pub(super) fn upgrade_error(error: WsError, unix_now_s: u64) -> ConnectError {
+pub(super) fn upgrade_error(error: WsError, scheme: Scheme, unix_now_s: u64) -> ConnectError {
     match error {
         WsError::Http(response) => {
             ConnectError::Http { status: response.status().as_u16(), retry_after: retry_after(response.headers(), unix_now_s) }
+        }
+        WsError::Protocol(ProtocolError::HttparseError(problem)) => {
+            let perhaps = match scheme {
+                Scheme::Ws => "; perhaps it speaks TLS: wss://",
+                Scheme::Wss => "",
+            };
+            ConnectError::Upgrade(format!("the server does not speak HTTP here ({problem}){perhaps}"))
         }
         other => ConnectError::Upgrade(other.to_string()),
     }

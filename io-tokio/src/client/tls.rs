@@ -1,5 +1,6 @@
 //! TLS by rustls, and the trust behind it.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,13 +9,13 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::pinned::TrustsFile;
+use super::pinned::{TrustsFile, is_authority};
 use super::{ConnectError, Trust};
 
 /// The TLS handshake with `host` over `stream`.
@@ -24,7 +25,7 @@ where
 {
     let name = ServerName::try_from(host.to_owned()).map_err(failed)?;
     let connector = TlsConnector::from(Arc::new(config(trust)?));
-    connector.connect(name, stream).await.map_err(failed)
+    connector.connect(name, stream).await.map_err(|error| refused(&error))
 }
 
 /// What every connection to one host has in common.
@@ -74,6 +75,23 @@ fn trusting(path: &Path, provider: Arc<CryptoProvider>) -> Result<TrustsFile, Co
 
 fn failed(error: impl std::fmt::Display) -> ConnectError {
     ConnectError::Tls(error.to_string())
+}
+
+/// Why a handshake failed, with what helps where nobody vouches for the server's certificate.
+fn refused(error: &io::Error) -> ConnectError {
+    let of_rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    ConnectError::Tls(match of_rustls {
+        Some(error) if is_authority(error) => "the server's certificate is self-signed: give it as --ca (Trust::CaFile)".to_owned(),
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "nobody who is trusted signed the server's certificate: give the one that did, or a self-signed one itself, as --ca (Trust::CaFile)"
+                .to_owned()
+        }
+        Some(Error::InvalidMessage(_)) => format!("the server does not speak TLS here ({error}); perhaps it does without TLS: ws://"),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server hung up during the handshake; perhaps it does without TLS: ws://".to_owned()
+        }
+        _ => error.to_string(),
+    })
 }
 
 /// Takes any certificate, but no forged signature.

@@ -93,6 +93,12 @@ impl Tls {
         self.failure.as_ref()
     }
 
+    /// Whether the two have not agreed yet.
+    #[cfg(feature = "load")]
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
     /// Encrypts one record at most, and offers it to the kernel. Returns how many bytes are in it; none while an older one waits.
     pub(crate) fn write(&mut self, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
         if !self.flush(stream)? {

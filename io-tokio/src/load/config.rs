@@ -8,20 +8,24 @@ use wsbeat_core::policy::PolicyError;
 use crate::client::{ConnectError, Trust};
 use crate::heartbeat::DialectChoice;
 
+/// Over how long connections are opened where nobody says it and the load lasts long enough.
+const RAMP: Duration = Duration::from_secs(5);
+
 /// The settings of a [`Load`](super::Load).
 #[derive(Clone, Debug)]
 pub struct LoadConfig {
     /// Where to: `ws://` or `wss://`.
     pub url: String,
-    /// How many connections; default 100, at most [`LoadConfig::CONNECTIONS_MAX`]. Each costs a descriptor.
+    /// How many connections; default 100, 1 to [`LoadConfig::CONNECTIONS_MAX`]. Each costs a descriptor.
     pub connections: u32,
-    /// How long it lasts, from the first connection on, the ramp included; default 30 s.
+    /// How long it lasts, from the first connection on, the ramp included; default 30 s, more than zero.
     pub duration: Duration,
-    /// Over how long the connections are opened, evenly; default 5 s.
-    pub ramp: Duration,
+    /// Over how long the connections are opened, evenly, shorter than the duration. `None`, the default: 5 s, or half of the
+    /// duration where that is shorter.
+    pub ramp: Option<Duration>,
     /// The dialect of the heartbeats in messages; default: found out from the first that comes.
     pub dialect: DialectChoice,
-    /// How many of a million connections never answer, on neither plane; default 0.
+    /// How many of a million connections never answer, on neither plane; default 0, at most 1,000,000.
     pub silent_ppm: u32,
     /// How long an answer is held back, on both planes; default not at all.
     pub answer_delay: Duration,
@@ -31,7 +35,7 @@ pub struct LoadConfig {
     pub headers: Vec<(String, String)>,
     /// Whom a `wss://` server is believed.
     pub trust: Trust,
-    /// How long DNS, TCP, TLS and the upgrade of one connection may take together; default 10 s.
+    /// How long DNS, TCP, TLS and the upgrade of one connection may take together; default 10 s, more than zero.
     pub connect_timeout: Duration,
     /// The longest message taken, in bytes; default 1 MiB.
     pub message_bytes_max: u32,
@@ -61,7 +65,7 @@ impl LoadConfig {
             url: url.into(),
             connections: 100,
             duration: Duration::from_secs(30),
-            ramp: Duration::from_secs(5),
+            ramp: None,
             dialect: DialectChoice::Auto,
             silent_ppm: 0,
             answer_delay: Duration::ZERO,
@@ -74,6 +78,11 @@ impl LoadConfig {
         }
     }
 
+    /// Over how long the connections are opened.
+    pub(super) fn ramp(&self) -> Duration {
+        self.ramp.unwrap_or_else(|| RAMP.min(self.duration / 2))
+    }
+
     pub(super) fn check(&self) -> Result<(), LoadError> {
         let wrong = |field, value: String, limit| Err(LoadError::Limit { field, value, limit });
         if !(1..=Self::CONNECTIONS_MAX).contains(&self.connections) {
@@ -82,8 +91,8 @@ impl LoadConfig {
         if self.duration.is_zero() {
             return wrong("duration", "0s".into(), "more than zero");
         }
-        if self.ramp >= self.duration {
-            return wrong("ramp", format!("{:?}", self.ramp), "shorter than the duration");
+        if self.ramp() >= self.duration {
+            return Err(LoadError::Ramp { ramp: self.ramp(), duration: self.duration });
         }
         if self.silent_ppm > 1_000_000 {
             return wrong("silent", self.silent_ppm.to_string(), "at most 100%");
@@ -130,6 +139,14 @@ pub enum LoadError {
         /// What is allowed.
         limit: &'static str,
     },
+    /// Connections would still be opened when it is over.
+    #[error("ramp = {ramp:?}: must be shorter than the duration, {duration:?}")]
+    Ramp {
+        /// Over how long they were to be opened.
+        ramp: Duration,
+        /// How long the load was to last.
+        duration: Duration,
+    },
     /// The address, a header, the dialect or the trust cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -149,4 +166,29 @@ pub enum LoadError {
     /// The system would not let it watch its sockets.
     #[error("cannot watch sockets: {0}")]
     Io(#[from] io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ramp_that_nobody_gave_fits_every_duration() {
+        let ramp = |duration| {
+            let config = LoadConfig { duration, ..LoadConfig::new("ws://127.0.0.1") };
+            config.check().map(|()| config.ramp())
+        };
+        for (duration_ms, ramp_ms) in [(1, 0), (1_000, 500), (5_000, 2_500), (10_000, 5_000), (30_000, 5_000)] {
+            let found = ramp(Duration::from_millis(duration_ms)).unwrap();
+            assert_eq!(found.as_millis(), ramp_ms, "{duration_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_ramp_as_long_as_the_load_is_refused_with_both() {
+        let five = Duration::from_secs(5);
+        let config = LoadConfig { duration: five, ramp: Some(five), ..LoadConfig::new("ws://127.0.0.1") };
+        assert_eq!(config.check().unwrap_err().to_string(), "ramp = 5s: must be shorter than the duration, 5s");
+        assert!(LoadConfig { ramp: Some(Duration::from_millis(4_999)), ..config }.check().is_ok());
+    }
 }

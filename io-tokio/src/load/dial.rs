@@ -13,6 +13,7 @@ use super::slot::{Slot, Stage};
 
 /// How many connections are on their way at once: a listener's backlog holds them.
 const UNDER_WAY_MAX: u32 = 512;
+
 impl Driver {
     /// Begins the connections that the ramp asks for by now.
     pub(super) fn dial(&mut self) {
@@ -20,7 +21,7 @@ impl Driver {
             let number = self.dialed;
             self.dialed += 1;
             if let Err(error) = self.dial_one(number) {
-                self.report.fail(Failure::Tcp, || error.to_string());
+                self.report.fail(Failure::Tcp, || format!("TCP: {error}"));
             }
         }
     }
@@ -49,7 +50,7 @@ impl Driver {
         if self.dialed == self.config.connections {
             return Instant::NEVER;
         }
-        let ramp = Span::from(self.config.ramp);
+        let ramp = Span::from(self.config.ramp());
         self.began.after(ramp.part(u64::from(self.config.connections)).times(u64::from(self.dialed)))
     }
 
@@ -64,7 +65,7 @@ impl Driver {
         let failed = slot.stream.take_error().ok().flatten().or_else(|| slot.stream.peer_addr().err());
         match failed {
             Some(error) if error.kind() == io::ErrorKind::NotConnected => {}
-            Some(error) => self.failed(id, Failure::Tcp, error.to_string()),
+            Some(error) => self.failed(id, Failure::Tcp, &error.to_string()),
             None => {
                 slot.stage = Stage::Upgrading;
                 let request = std::mem::take(&mut self.request);
@@ -75,11 +76,19 @@ impl Driver {
     }
 
     /// A connection did not come to be.
-    pub(super) fn failed(&mut self, id: ConnId, failure: Failure, why: String) {
-        if self.remove(id).is_some() {
+    pub(super) fn failed(&mut self, id: ConnId, failure: Failure, why: &str) {
+        if let Some(slot) = self.remove(id) {
             self.under_way -= 1;
-            self.report.fail(failure, || why);
+            self.report.fail(failure, || format!("{}: {why}", slot.step().label()));
             self.input(id, Input::Lost);
+        }
+    }
+
+    /// Those whose turn was due and never came, as too many were on their way.
+    pub(super) fn never_begun(&mut self) {
+        while self.dial_due() <= self.now.at {
+            self.dialed += 1;
+            self.report.fail(Failure::Pending, || "TCP: not begun when the load ended".into());
         }
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use mio::event::Event;
 use mio::{Events, Poll};
 use tungstenite::protocol::WebSocketContext;
@@ -19,7 +20,8 @@ use wsbeat_core::time::{Instant, Now, Span};
 
 use super::config::{LoadConfig, LoadError};
 use super::connect;
-use super::report::{Progress, Report, record};
+use super::held::{Held, Wait};
+use super::report::{Failure, Progress, Report, histogram};
 use super::slot::{Delayed, Slot, Stage};
 use super::upgrade::Opening;
 use crate::client::request::{Scheme, Target};
@@ -79,6 +81,8 @@ pub(super) struct Driver {
     pub(super) under_way: u32,
     pub(super) open: u32,
     pub(super) is_finishing: bool,
+    pub(super) held: Held,
+    pub(super) gaps_cut_off: Histogram<u64>,
     pub(super) report: Report,
 }
 
@@ -141,6 +145,8 @@ impl Load {
             under_way: 0,
             open: 0,
             is_finishing: false,
+            held: Held::default(),
+            gaps_cut_off: histogram()?,
             report: Report::new()?,
             config,
         }))
@@ -159,7 +165,8 @@ impl Load {
     pub fn run(self, mut progress: impl FnMut(&Progress) -> ControlFlow<()>) -> Result<Report, LoadError> {
         let mut driver = self.0;
         let mut events = Events::with_capacity(1_024);
-        driver.began = driver.clock.monotonic();
+        driver.now = driver.clock.now();
+        driver.began = driver.now.at;
         let ends = driver.began.after(driver.config.duration.into());
         let mut tell_at = driver.began;
         loop {
@@ -185,14 +192,18 @@ impl Driver {
 
     /// Waits until something is to be done, `until` at the latest, and does it.
     fn turn(&mut self, events: &mut Events, until: Instant) -> io::Result<()> {
-        let wait = self.next_due(until).since(self.clock.monotonic());
-        let mut polled = self.poll.poll(events, Some(round_up(wait)));
+        let (looked, was_full) = (self.now.at, events.iter().count() == events.capacity());
+        let due = self.next_due(until);
+        let began = self.clock.monotonic();
+        let wait = round_up(due.since(began));
+        let mut polled = self.poll.poll(events, Some(wait));
         // A signal: the process may have been stopped, and what arrived meanwhile is read before the time is looked at.
         while polled.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::Interrupted) {
             polled = self.poll.poll(events, Some(Duration::ZERO));
         }
         polled?;
         self.now = self.clock.now();
+        self.held.waited(Wait { looked, began, until: began.after(wait.into()), ended: self.now.at, was_full });
         for _ in 0..self.unread.len() {
             let Some((id, is_ending)) = self.unread.pop_front() else { break };
             self.read_on(id, is_ending);
@@ -252,37 +263,23 @@ impl Driver {
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         self.is_finishing = true;
         self.report.elapsed = self.now.at.since(self.began).into();
-        self.count_gaps();
+        self.report.late = self.held.longest().into();
+        self.count_cut_off();
         for index in 0..self.slots.len() {
             let Some(slot) = &self.slots[index] else { continue };
             let id = ConnId { index: u32::try_from(index).unwrap_or(u32::MAX), generation: slot.generation };
             match slot.stage {
                 Stage::Open => self.input(id, Input::UserClose(1000)),
                 Stage::Closing => {}
-                Stage::Connecting | Stage::Upgrading => drop(self.remove(id)),
+                Stage::Connecting | Stage::Upgrading => self.failed(id, Failure::Pending, "no answer when the load ended"),
             }
         }
+        self.never_begun();
         let until = self.now.at.after(FINISH);
         while self.now.at < until && self.slots.iter().any(Option::is_some) {
             self.turn(events, until)?;
         }
         Ok(())
-    }
-
-    /// A server that has stopped asking shows in no spacing: the gap that stands at the end counts where it is the longest.
-    fn count_gaps(&mut self) {
-        let longest_us = self.report.spacing.max();
-        if longest_us == 0 {
-            return;
-        }
-        for slot in self.slots.iter().flatten().filter(|slot| slot.stage == Stage::Open) {
-            for asked in slot.asked.into_iter().filter(|asked| *asked <= self.now.at) {
-                let gap = self.now.at.since(asked);
-                if gap.as_nanos() / 1_000 > longest_us {
-                    record(&mut self.report.spacing, gap);
-                }
-            }
-        }
     }
 }
 

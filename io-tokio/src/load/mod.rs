@@ -26,10 +26,12 @@ mod dial;
 mod driver;
 mod echo;
 mod frame;
+mod held;
 mod reading;
 mod report;
 mod settle;
 mod slot;
+mod spacing;
 mod upgrade;
 mod writing;
 

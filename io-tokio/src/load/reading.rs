@@ -6,9 +6,10 @@ use wsbeat_core::event::{ConnId, Fault, Input, Payload};
 
 use super::driver::Driver;
 use super::frame;
-use super::report::{Failure, record};
+use super::report::Failure;
 use super::settle::mask;
 use super::slot::Stage;
+use super::spacing::{HEARTBEATS, PINGS};
 use super::upgrade::Answer;
 use crate::dense::inbound::{self, Next, Walk};
 use crate::dense::lone::{Lone, lone};
@@ -19,10 +20,6 @@ const ROLE: protocol::Role = protocol::Role::Client;
 
 /// How much is read of one connection before the others have their turn.
 const READS_PER_TURN: usize = 16;
-
-/// The places of a slot's `asked`.
-const PINGS: usize = 0;
-const HEARTBEATS: usize = 1;
 
 impl Driver {
     /// Reads a connection until nothing is left, or others wait. Returns whether something may be left.
@@ -55,13 +52,12 @@ impl Driver {
 
     fn over(&mut self, id: ConnId) {
         let Some(slot) = self.slot(id) else { return };
-        let why = slot.tls.as_ref().and_then(|tls| tls.failure()).map(ToString::to_string);
-        match (slot.stage, why) {
-            (Stage::Connecting | Stage::Upgrading, Some(why)) => self.failed(id, Failure::Tls, why),
-            (Stage::Connecting, None) => self.failed(id, Failure::Tcp, "the connection was ended".into()),
-            (Stage::Upgrading, None) => self.failed(id, Failure::Upgrade, "the connection was ended before the upgrade".into()),
-            (Stage::Open | Stage::Closing, _) => self.lost(id),
+        if matches!(slot.stage, Stage::Open | Stage::Closing) {
+            return self.lost(id);
         }
+        let why = slot.tls.as_ref().and_then(|tls| tls.failure()).map(ToString::to_string);
+        let step = slot.step();
+        self.failed(id, step, why.as_deref().unwrap_or("the connection was ended"));
     }
 
     fn received(&mut self, id: ConnId, bytes: &mut [u8]) {
@@ -84,7 +80,7 @@ impl Driver {
                     slot.busy().head = head;
                 }
             }
-            Answer::Refused(why) => self.failed(id, Failure::Upgrade, why),
+            Answer::Refused(why) => self.failed(id, Failure::Upgrade, &why),
             Answer::Upgraded(end) => {
                 self.opened(id);
                 self.frames(id, &mut head[end..]);
@@ -149,7 +145,7 @@ impl Driver {
             let next = inbound::next(context, &mut received, &mut replies);
             // No pong leaves after a close.
             if !replies.is_empty() && self.slot(id).is_some_and(|slot| slot.stage == Stage::Open) {
-                self.answer(id, &replies, self.now.at);
+                self.answer(id, &replies);
             }
             self.replies = replies;
             match next {
@@ -184,17 +180,6 @@ impl Driver {
             }
             // Never read, only written.
             Frame::Frame(_) => {}
-        }
-    }
-
-    /// The server asked: a ping or a heartbeat.
-    fn asked(&mut self, id: ConnId, plane: usize) {
-        let now = self.now.at;
-        let Some(slot) = self.slot(id) else { return };
-        let before = std::mem::replace(&mut slot.asked[plane], now);
-        self.report.pings += 1;
-        if before <= now {
-            record(&mut self.report.spacing, now.since(before));
         }
     }
 

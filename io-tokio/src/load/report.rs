@@ -18,6 +18,8 @@ pub enum Failure {
     Upgrade,
     /// It took too long.
     Timeout,
+    /// It was under way when the load ended, or waited for others that were.
+    Pending,
 }
 
 impl Failure {
@@ -29,6 +31,16 @@ impl Failure {
             Failure::Tls => "tls",
             Failure::Upgrade => "upgrade",
             Failure::Timeout => "timeout",
+            Failure::Pending => "pending",
+        }
+    }
+
+    /// The step that failed, as what is told begins with it.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Failure::Tcp => "TCP",
+            Failure::Tls => "TLS",
+            Failure::Upgrade | Failure::Timeout | Failure::Pending => "HTTP upgrade",
         }
     }
 }
@@ -62,11 +74,12 @@ pub struct Report {
     pub elapsed: Duration,
     /// Connections that were opened.
     pub connections: u64,
-    /// Connections that did not come to be.
+    /// Connections that did not come to be. With those that were opened they are all that were asked for; where it was
+    /// broken off, all whose turn had come.
     pub failed: u64,
     /// Of those, how many at which stage.
     pub failures: BTreeMap<Failure, u64>,
-    /// What the first of those was told.
+    /// What the first of those was told: the step, and why it failed.
     pub first_failure: Option<String>,
     /// Connections that were open and ended before the load did, whoever ended them; those that never answer do not count.
     pub lost: u64,
@@ -78,11 +91,15 @@ pub struct Report {
     pub pings: u64,
     /// How many of them were answered, to the last byte into the kernel.
     pub answered: u64,
-    /// The time between two pings, or two heartbeats, of one connection. A gap that still stood at the end counts where
-    /// it was longer than all before.
+    /// The time between two pings, or two heartbeats, of one connection. A gap that the end cut off, of the load or of its
+    /// connection, counts for as long as it stood where that is longer than half of the others.
     pub spacing: Histogram<u64>,
     /// From when a heartbeat or ping was there to be read to when the last byte of its answer was taken, delays included.
+    /// What was read after the process had been held up for 100 ms or more counts from when that began.
     pub answer: Histogram<u64>,
+    /// The longest that the load itself did not look at its sockets when it should have: it was stopped, or too busy. Spacing
+    /// and answers are uncertain by so much.
+    pub late: Duration,
     /// Messages sent to come back.
     pub echoes_sent: u64,
     /// Messages that came back.
@@ -115,6 +132,7 @@ impl Report {
             answered: 0,
             spacing: histogram()?,
             answer: histogram()?,
+            late: Duration::ZERO,
             echoes_sent: 0,
             echoes: 0,
             echo: histogram()?,
@@ -133,7 +151,7 @@ impl Report {
     }
 }
 
-fn histogram() -> io::Result<Histogram<u64>> {
+pub(super) fn histogram() -> io::Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, LONGEST_US, 3).map_err(io::Error::other)
 }
 

@@ -34,7 +34,7 @@ impl Driver {
         match action {
             Action::Answer(_) => {
                 let frame = std::mem::take(&mut self.prepared);
-                self.answer(id, &frame, self.now.at);
+                self.answer(id, &frame);
                 self.prepared = frame;
             }
             Action::Heartbeat(token) => {
@@ -67,7 +67,9 @@ impl Driver {
 
     fn abort(&mut self, id: ConnId, verdict: &Verdict) {
         match verdict.kind {
-            VerdictKind::Handshake => self.failed(id, Failure::Timeout, format!("not upgraded within {:?}", self.config.connect_timeout)),
+            VerdictKind::Handshake => {
+                self.failed(id, Failure::Timeout, &format!("no connection after {:?}", self.config.connect_timeout));
+            }
             _ => self.lost(id),
         }
     }
@@ -94,6 +96,7 @@ impl Driver {
             return;
         }
         self.open -= 1;
+        self.cut_off(id);
         let is_silent = self.slot(id).is_some_and(|slot| slot.is_silent);
         if !self.is_finishing && !is_silent {
             self.report.lost += 1;

@@ -7,6 +7,7 @@ use tungstenite::protocol::WebSocketContext;
 use wsbeat_core::event::ConnId;
 use wsbeat_core::time::Instant;
 
+use super::report::Failure;
 use crate::dense::inbound::Walk;
 use crate::dense::socket::Socket;
 use crate::dense::tls::Tls;
@@ -64,6 +65,15 @@ impl Slot {
 
     pub(super) fn socket(&mut self) -> Socket<'_> {
         Socket { stream: &mut self.stream, tls: self.tls.as_deref_mut() }
+    }
+
+    /// What is under way before it is open, as the failure that it would be.
+    pub(super) fn step(&self) -> Failure {
+        match (self.stage, &self.tls) {
+            (Stage::Connecting, _) => Failure::Tcp,
+            (_, Some(tls)) if tls.is_handshaking() || tls.failure().is_some() => Failure::Tls,
+            _ => Failure::Upgrade,
+        }
     }
 
     pub(super) fn busy(&mut self) -> &mut Busy {

@@ -13,11 +13,12 @@ use super::slot::{Delayed, Stage};
 const WAITING_BYTES_MAX: usize = 256 << 10;
 
 impl Driver {
-    /// Answers what was asked at `asked`: now, later, or never.
-    pub(super) fn answer(&mut self, id: ConnId, frame: &[u8], asked: Instant) {
+    /// Answers what was just read: now, later, or never.
+    pub(super) fn answer(&mut self, id: ConnId, frame: &[u8]) {
         if self.slot(id).is_none_or(|slot| slot.is_silent) {
             return;
         }
+        let asked = self.held.asked(self.now.at);
         let delay = Span::from(self.config.answer_delay);
         if delay == Span::ZERO {
             return self.write(id, frame, Some(asked));

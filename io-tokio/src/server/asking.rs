@@ -1,6 +1,7 @@
 //! What the user asks of a worker, from its callbacks or through a handle.
 
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use wsbeat_core::dialect::Message;
 use wsbeat_core::event::{ConnId, Input};
@@ -20,6 +21,14 @@ impl World {
         let sent = self.send_frame(id, &frame);
         self.scratch = frame;
         sent
+    }
+
+    /// Does for a callback what takes the longer the more there is of it. The time is ours, not the callback's.
+    pub(super) fn at_length<T>(&mut self, work: impl FnOnce(&mut World) -> T) -> T {
+        let began = StdInstant::now();
+        let done = work(self);
+        self.callback_own += began.elapsed();
+        done
     }
 
     pub(super) fn ping(&mut self, id: ConnId, payload: &PingPayload) -> Result<(), SendError> {

@@ -96,10 +96,11 @@ impl<H: Handler> Driver<H> {
         let mut ctx = Context { world, id, peer };
         let began = StdInstant::now();
         let result = catch_unwind(AssertUnwindSafe(|| callback(handler, &mut ctx)));
-        let took = began.elapsed();
-        if took > CALLBACK_LONG {
+        let all = began.elapsed();
+        if all > CALLBACK_LONG {
             self.look_at_clock();
         }
+        let took = all.saturating_sub(std::mem::take(&mut self.world.callback_own));
         if took > CALLBACK_MAX {
             self.world.shared.stats.handler_slow.add(1);
             tracing::warn!(target: "wsbeat", conn = id.number(), callback = name, took_ms = took.as_millis() as u64, "slow callback");

@@ -68,7 +68,8 @@ impl Default for ServerConfig {
 
 /// What one peer, and all of them together, may take.
 ///
-/// The handshake's time is the policy's: `handshake_timeout`, 5 s by default.
+/// The handshake's time is the policy's: `handshake_timeout`, 5 s by default. Each is at least 1 (or longer than nothing) where
+/// nothing else is said; [`ServerConfig::check`] refuses what cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
     /// Connections at once, handshakes included; default 10,000. One more is answered 503. Each costs a descriptor.
@@ -79,11 +80,12 @@ pub struct ServerLimits {
     /// The bytes of one message, all its frames together; default 1 MiB. A longer one closes with 1009.
     pub message_bytes_max: u32,
     /// The bytes that may wait for one peer to read, their queue included; default 256 KiB. What does not fit is refused to its
-    /// sender. Where nothing waits one message of any size is taken, so that an answer may be as long as its question.
+    /// sender. Where nothing waits one message of any size is taken, so that an answer may be as long as its question. At least 1,024.
     pub write_bytes_max: u32,
-    /// The bytes of a request's head; default 16 KiB, several times what browsers with many cookies send. Longer: 431.
+    /// The bytes of a request's head; default 16 KiB, several times what browsers with many cookies send. 256 bytes
+    /// to 1 MiB. Longer: 431.
     pub head_bytes_max: u32,
-    /// The headers of a request; default and most 64. More: 431.
+    /// The headers of a request; 8 to 64, default 64. More: 431.
     pub headers_max: u32,
     /// How long a message may take from its first byte to its last; default 30 s. Longer closes with 1008.
     pub assembly: Duration,
@@ -92,11 +94,12 @@ pub struct ServerLimits {
     /// The bytes read from one connection before the others have their turn; default 256 KiB.
     pub read_bytes_per_turn: u32,
     /// The bytes read and thrown away from a peer that broke the protocol or was refused, so that it can read our answer
-    /// before the connection is reset; default 1 MiB.
+    /// before the connection is reset; default 1 MiB, 0 for none.
     pub discard_bytes_max: u32,
     /// The connections that may wait in the kernel to be accepted; default 1,024.
     pub backlog: u32,
-    /// The commands that may wait at the [`Handle`](super::Handle); default 1,024.
+    /// The commands of the [`Handle`](super::Handle) that may wait at each worker; default 1,024. It is a number of commands:
+    /// how long the messages in them may be is not limited.
     pub commands_max: u32,
 }
 
@@ -120,6 +123,8 @@ impl Default for ServerLimits {
 }
 
 impl ServerLimits {
+    /// The fewest that `headers_max` may be.
+    pub const HEADERS_MIN: u32 = 8;
     /// The most that `headers_max` may be.
     pub const HEADERS_MAX: u32 = 64;
 
@@ -145,7 +150,7 @@ impl ServerLimits {
         if !(256..=1 << 20).contains(&self.head_bytes_max) {
             return wrong("head_bytes_max", self.head_bytes_max.into(), "256 to 1048576");
         }
-        if !(8..=Self::HEADERS_MAX).contains(&self.headers_max) {
+        if !(Self::HEADERS_MIN..=Self::HEADERS_MAX).contains(&self.headers_max) {
             return wrong("headers_max", self.headers_max.into(), "8 to 64");
         }
         if self.assembly.is_zero() {

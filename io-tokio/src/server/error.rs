@@ -41,7 +41,7 @@ pub enum BindError {
 #[non_exhaustive]
 pub enum SendError {
     /// The connection is closing or gone.
-    #[error("connection {} is closed", .0.index)]
+    #[error("conn={} is closed", .0.number())]
     Closed(ConnId),
     /// It would exceed what may wait for this peer to read.
     #[error("{queued_bytes} bytes wait for the peer already and {bytes} more pass the limit of {write_bytes_max}")]
@@ -66,7 +66,7 @@ pub enum SendError {
 #[non_exhaustive]
 pub enum HandleError {
     /// No open connection has this id.
-    #[error("no open connection has the id {}/{}", .0.index, .0.generation)]
+    #[error("conn={} is not open", .0.number())]
     Unknown(ConnId),
     /// So many commands wait already: the server is behind.
     #[error("{commands_max} commands wait already")]

@@ -21,7 +21,9 @@ use super::workers::{Stop, Workers};
 /// A server's handle for other tasks and threads: cheap to clone, never waits.
 ///
 /// Commands are queued, at most [`commands_max`](super::ServerLimits::commands_max) of them at each worker, and done in order
-/// by the driver's next turn. A connection may end in between: such commands do nothing and are counted.
+/// by the driver's next turn. A connection may end in between: such commands do nothing and are counted. The bound is one of
+/// number and not of bytes: until its turn comes each message is held whole, so whoever sends long ones through a handle
+/// bounds what is under way by itself, or lowers `commands_max`.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) workers: Arc<Workers>,

@@ -12,10 +12,14 @@ use super::error::SendError;
 use super::handle::Handle;
 use super::world::World;
 
+/// From how many bytes on the sending of a message is timed: it is no work of the callback's.
+const LONG_BYTES: usize = 16 << 10;
+
 /// The user's side of a server: callbacks, all of which do nothing unless written.
 ///
 /// They run on the server's driver, between reading and sending, and must be short: one that takes longer than 1 ms is counted
-/// and logged with its name. Longer work goes elsewhere and comes back through a [`Handle`]. A panic in a callback
+/// and logged with its name; what the server itself takes for a message of 16 KiB and more, or for a broadcast, is not held
+/// against it. Longer work goes elsewhere and comes back through a [`Handle`]. A panic in a callback
 /// closes that connection with 1011 and is counted; the others live.
 ///
 /// Called for each connection in this order: [`open`](Handler::open); any number of the others;
@@ -113,7 +117,8 @@ impl Context<'_> {
     /// # Errors
     /// The connection is closing, or too much waits for it. Nothing of the message was sent then.
     pub fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
-        self.world.send(self.id, message)
+        let id = self.id;
+        if is_long(message) { self.world.at_length(|world| world.send(id, message)) } else { self.world.send(id, message) }
     }
 
     /// Sends a message to another connection, whichever worker has it.
@@ -121,7 +126,7 @@ impl Context<'_> {
     /// # Errors
     /// As [`send`](Context::send), and where another worker has it and is behind.
     pub fn send_to(&mut self, id: ConnId, message: Message<'_>) -> Result<(), SendError> {
-        self.world.send_to(id, message)
+        if is_long(message) { self.world.at_length(|world| world.send_to(id, message)) } else { self.world.send_to(id, message) }
     }
 
     /// Sends a ping of the user's; its pong comes to [`Handler::pong`].
@@ -141,7 +146,7 @@ impl Context<'_> {
     /// those with too much waiting are left out and counted. What one connection's callbacks broadcast arrives everywhere in
     /// that order.
     pub fn broadcast(&mut self, message: Message<'_>) -> usize {
-        self.world.broadcast(message)
+        self.world.at_length(|world| world.broadcast(message))
     }
 
     /// How many connections are open.
@@ -161,4 +166,12 @@ impl Context<'_> {
     pub fn handle(&self) -> Handle {
         self.world.handle()
     }
+}
+
+fn is_long(message: Message<'_>) -> bool {
+    let bytes = match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+    };
+    bytes >= LONG_BYTES
 }

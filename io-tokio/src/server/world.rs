@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) answer: Vec<u8>,
     pub(super) user_ping: Vec<u8>,
     pub(super) user_close: CloseReason,
+    /// What the callback that runs had us do, of the things that take long.
+    pub(super) callback_own: std::time::Duration,
     /// Where frames are formatted.
     pub(super) scratch: Vec<u8>,
     pub(super) cork: Cork,
@@ -151,6 +153,7 @@ impl World {
             answer: Vec::new(),
             user_ping: Vec::new(),
             user_close: CloseReason::empty(),
+            callback_own: std::time::Duration::ZERO,
             scratch: Vec::new(),
             cork: Cork::default(),
             unread: VecDeque::new(),

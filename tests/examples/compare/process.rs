@@ -54,12 +54,14 @@ pub fn load(order: &Order) -> Result<Figures, String> {
     Figures::read(text.trim()).ok_or_else(|| format!("load: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// With as many descriptors as may be, on one core where there is a second one for the other side.
+/// With as many descriptors as may be, on one core where there is a second one for the other side. However this program ends, the
+/// kernel then ends the process too: a server that is left behind would be measured with the next one.
 fn pinned(command: Command, core: &str) -> Command {
     let are_two = std::thread::available_parallelism().is_ok_and(|n| n.get() > 1);
-    let script = if are_two { "ulimit -n $(ulimit -H -n); exec taskset -c $0 \"$@\"" } else { "ulimit -n $(ulimit -H -n); exec \"$@\"" };
+    let on_core = if are_two { "taskset -c $0" } else { "" };
+    let script = format!("ulimit -n $(ulimit -H -n); exec setpriv --pdeathsig KILL {on_core} \"$@\"");
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, core]).arg(command.get_program()).args(command.get_args());
+    shell.args(["-c", &script, core]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
             shell.env(name, value);

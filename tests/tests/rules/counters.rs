@@ -115,6 +115,8 @@ fn where_any_answer_counts_the_round_trip_is_that_of_the_heartbeat_which_it_name
     assert_eq!((one.rtt(Plane::Application), one.counted([Counter::AnswersMatched])), ((2, 2_000), [2]), "one that names none");
     one.at(17_000, Input::Answer(Token(77)));
     assert_eq!(one.counted([Counter::AnswersMatched, Counter::AnswersUnsolicited]), [2, 1]);
+    one.at(21_000, Input::Answer(Token(3)));
+    assert_eq!((one.rtt(Plane::Application), one.counted([Counter::AnswersMatched])), ((3, 3_000), [3]), "one that was answered before");
 }
 
 #[test]

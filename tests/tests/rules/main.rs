@@ -23,6 +23,7 @@ mod hub_model;
 mod hub_policies;
 mod laws;
 mod laws_liveness;
+mod limits;
 mod model_differential;
 mod model_findings;
 mod policy_wishes;

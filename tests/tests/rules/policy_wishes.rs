@@ -206,11 +206,12 @@ fn the_grid_of_all_connections_has_no_jitter() {
 fn what_does_not_go_together_is_told() {
     let told = |wishes: PolicyConfig, plan: Plan| wishes.check(plan).unwrap_err().to_string();
     let lonely = PolicyConfig { ping_timeout: Some(SECOND), ..PolicyConfig::default() };
-    assert_eq!(told(lonely, Plan::default()), "ping_timeout = given: goes with ping_interval or profile");
+    assert_eq!(told(lonely, Plan::default()), "ping_timeout = 1s: goes with ping_interval or profile");
     let planned = Plan { transport: Some(Transport::strict()), ..Plan::default() };
-    for twice in [strict(), PolicyConfig { ping_interval: Some(SECOND), ..PolicyConfig::default() }] {
-        let limit = "ping_interval = given: the dialect's heartbeats are pings already: set interval instead, or dialect = none";
-        assert_eq!(told(twice, planned.clone()), limit);
+    let twice = [strict(), PolicyConfig { ping_interval: Some(SECOND), ..PolicyConfig::default() }];
+    for (twice, told_of) in twice.into_iter().zip(["profile = strict", "ping_interval = 1s"]) {
+        let limit = ": the dialect's heartbeats are pings already: set interval instead, or dialect = none";
+        assert_eq!(told(twice, planned.clone()), format!("{told_of}{limit}"));
     }
     let recipe = PolicyConfig { profile: Some(Profile::WsRecipe), ping_timeout: Some(SECOND), ..PolicyConfig::default() };
     let limit = "ping_timeout = 1s: ws-recipe judges at its next ping: leave it out, or set it equal to ping_interval";
@@ -221,15 +222,15 @@ fn what_does_not_go_together_is_told() {
 fn another_systems_profile_has_no_settings_of_stricts() {
     let websockets = PolicyConfig { profile: Some(Profile::Websockets), ..PolicyConfig::default() };
     let wishes: [(&str, PolicyConfig); 5] = [
-        ("evidence", PolicyConfig { evidence: Some(Evidence::AnyBytes), ..websockets.clone() }),
-        ("only_when_idle", PolicyConfig { only_when_idle: Some(false), ..websockets.clone() }),
-        ("adaptive", PolicyConfig { adaptive: Some(false), ..websockets.clone() }),
-        ("tolerate_empty", PolicyConfig { tolerate_empty: Some(false), ..websockets.clone() }),
-        ("write_stall", PolicyConfig { write_stall: Some(SECOND), ..websockets.clone() }),
+        ("evidence = bytes", PolicyConfig { evidence: Some(Evidence::AnyBytes), ..websockets.clone() }),
+        ("only_when_idle = false", PolicyConfig { only_when_idle: Some(false), ..websockets.clone() }),
+        ("adaptive = false", PolicyConfig { adaptive: Some(false), ..websockets.clone() }),
+        ("tolerate_empty = false", PolicyConfig { tolerate_empty: Some(false), ..websockets.clone() }),
+        ("write_stall = 1s", PolicyConfig { write_stall: Some(SECOND), ..websockets.clone() }),
     ];
-    for (field, wishes) in wishes {
+    for (set, wishes) in wishes {
         let told = wishes.check(Plan::default()).unwrap_err().to_string();
-        assert_eq!(told, format!("{field} = given: profile strict only: the other profiles do as their originals"));
+        assert_eq!(told, format!("{set}: profile strict only: the other profiles do as their originals"));
     }
     assert_eq!(transport(&websockets).profile, Profile::Websockets);
 }

@@ -173,6 +173,32 @@ fn a_heartbeat_is_told_as_it_was_before_it_was_packed() {
     }
 }
 
+#[test]
+fn where_the_dialect_changes_what_is_said_from_then_on_is_in_its_words() {
+    let header = r#"{"v":1,"trace":"wsbeat","ticks":"auto","dialect":"htx-spot-v1"}"#;
+    let outs = replayed(&trace(header, &[OPEN, r#"{"t":6000000000,"in":"reconfigure","dialect":"htx-contract-order"}"#])).unwrap();
+    let beats = outs.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let words: Vec<String> = beats.filter_map(|line| line["data"].as_str().map(str::to_string)).collect();
+    assert!(words[0].starts_with(r#"{"ping":"#) && words[1].starts_with(r#"{"op":"ping","ts":""#), "{outs:?}");
+}
+
+#[test]
+fn the_reason_of_a_users_close_is_said_with_that_close_and_with_no_other() {
+    let text = trace(
+        STRICT,
+        &[OPEN, r#"{"t":0,"conn":2,"in":"open"}"#, r#"{"t":1000000000,"conn":2,"in":"user-close","code":1000,"reason":"bye"}"#],
+    );
+    let mut said = Vec::new();
+    let read = Trace::read(text.as_bytes(), TraceLimits::default()).unwrap();
+    read.replay(None, |done| {
+        if matches!(done.action, Action::Close(_)) {
+            said.push((done.conn, String::from_utf8(done.said.to_vec()).unwrap()));
+        }
+    })
+    .unwrap();
+    assert_eq!(said, [(2, "bye".to_string()), (1, String::new())]);
+}
+
 // Recording.
 
 #[test]

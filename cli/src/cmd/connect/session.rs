@@ -45,6 +45,8 @@ pub(super) struct Session<'a> {
     /// Why no connection could be made, as long as none was.
     failure: Option<Failure>,
     closing: bool,
+    /// The first attempt to connect has come to something.
+    is_attempted: bool,
 }
 
 impl<'a> Session<'a> {
@@ -66,6 +68,7 @@ impl<'a> Session<'a> {
             lost: None,
             failure: None,
             closing: false,
+            is_attempted: false,
         }
     }
 
@@ -95,7 +98,8 @@ impl<'a> Session<'a> {
                     }
                     self.close();
                 }
-                () = &mut time_up, if !self.closing => self.close(),
+                // The attempt may last as long, and says itself that it failed.
+                () = &mut time_up, if self.is_attempted && !self.closing => self.close(),
                 line = next(&mut lines), if takes_input => match line {
                     Some(line) => self.typed(line),
                     None => input_ended = true,
@@ -131,6 +135,8 @@ impl<'a> Session<'a> {
     }
 
     fn happened(&mut self, event: ClientEvent) -> Result<(), Failure> {
+        // Nothing happens before.
+        self.is_attempted = true;
         match event {
             ClientEvent::Connected { .. } => self.connected(),
             ClientEvent::Event(event) => self.heard(event),

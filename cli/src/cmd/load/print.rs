@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use wsbeat_tokio::load::{Histogram, Report};
 
@@ -24,14 +25,19 @@ fn text(report: &Report, missed: &[String], with_echo: bool) -> String {
         lines.push(format!("echoes {} sent, {} back", grouped(report.echoes_sent), grouped(report.echoes)));
         lines.push(times("echo", &report.echo));
     }
-    lines.extend(report.failures.iter().map(|(failure, count)| format!("failed at {}: {}", failure.name(), grouped(*count))));
+    lines.extend(report.failures.iter().map(|(failure, count)| format!("failed, {}: {}", failure.name(), grouped(*count))));
     lines.extend(report.closes.iter().map(|(code, count)| format!("closed {code}: {}", grouped(*count))));
     if report.silent_servers > 0 {
         lines.push(format!("given up for silence: {}", grouped(report.silent_servers)));
     }
+    lines.push(format!("load itself late by at most {} ms", millis(micros(report.late))));
     lines.push(format!("bytes {} in, {} out, in {:.1} s", bytes(report.bytes_in), bytes(report.bytes_out), report.elapsed.as_secs_f64()));
     lines.extend(missed.iter().map(|objective| format!("missed {objective}")));
     lines.join("\n")
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn times(name: &str, histogram: &Histogram<u64>) -> String {
@@ -64,6 +70,7 @@ fn json(report: &Report, missed: &[String], with_echo: bool) -> Object {
         object = object.with("echoes_sent", report.echoes_sent).with("echoes", report.echoes).with("echo_us", times_json(&report.echo));
     }
     object
+        .with("late_us", micros(report.late))
         .with("messages", report.messages)
         .with("bytes", BTreeMap::from([("in", report.bytes_in), ("out", report.bytes_out)]))
         .with("elapsed_ms", u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX))

@@ -74,7 +74,14 @@ impl Handler for Serving {
         if level == Level::Warn {
             self.live.give_up();
         }
-        let line = || lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, profile);
+        let line = || {
+            let mut line = lines::verdict(ctx.id(), ctx.peer(), verdict, queued_bytes, profile);
+            if let Some(wrong) = lines::wrong(verdict, self.live.message_bytes_max()) {
+                line.text.push_str(", ");
+                line.text.push_str(&wrong);
+            }
+            line
+        };
         self.log(level, verdict.kind.name(), line);
         if let Some((verdicts, listener)) = self.verdicts.as_ref().filter(|_| lines::is_news(verdict.kind)) {
             verdicts.push(listener, ctx.id(), ctx.peer(), verdict.kind, lines::code(verdict, profile), || line().text);

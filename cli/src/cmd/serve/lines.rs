@@ -101,6 +101,15 @@ pub(super) fn verdict(id: ConnId, peer: SocketAddr, v: &Verdict, queued_bytes: u
     Line { text: format!("conn={} {act} {v}, write queue {queued_bytes} B", id.number()), facts }
 }
 
+/// What was wrong with what the peer sent, where the facts of the verdict do not say it.
+pub(super) fn wrong(v: &Verdict, message_bytes_max: u32) -> Option<String> {
+    match v.kind {
+        VerdictKind::TooBig => Some(format!("{} (max_message {message_bytes_max} B)", v.reason)),
+        VerdictKind::Protocol | VerdictKind::Assembly => Some(v.reason.to_owned()),
+        _ => None,
+    }
+}
+
 /// A connection opened.
 pub(super) fn open(id: ConnId, peer: SocketAddr, request: &Request<'_>) -> Line {
     let mut text = format!("conn={} open {peer} {}", id.number(), shown(request.target));
@@ -212,6 +221,14 @@ mod tests {
         let recipe = Verdict { plane: Plane::Transport, ..silent(None) };
         let line = verdict(ID, peer(), &recipe, 0, Some(Profile::WsRecipe));
         assert!(line.text.starts_with("conn=17 abort peer-silent: "));
+    }
+
+    #[test]
+    fn what_was_wrong_is_said_of_those_who_broke_a_rule_and_of_no_others() {
+        let said = |kind, reason| wrong(&Verdict { kind, reason, ..silent(Some(1009)) }, 1 << 20);
+        assert_eq!(said(VerdictKind::TooBig, "message too big").as_deref(), Some("message too big (max_message 1048576 B)"));
+        assert_eq!(said(VerdictKind::Protocol, "invalid UTF-8").as_deref(), Some("invalid UTF-8"));
+        assert_eq!(said(VerdictKind::PeerSilent, "heartbeat timeout"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the handlers of a listener share with what started them: what they do, which can change, and what they count.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use wsbeat_core::policy::Profile;
 
@@ -13,13 +13,20 @@ pub(super) struct Live {
     on_message: AtomicU8,
     /// One more than the place in [`Profile::ALL`]; 0 where there is no transport plane.
     profile: AtomicU8,
+    /// How long a message may be.
+    message_bytes_max: AtomicU32,
     /// How many peers were given up.
     given_up: AtomicU64,
 }
 
 impl Live {
     pub(super) fn new(config: &ListenerConfig) -> Self {
-        let live = Live { on_message: AtomicU8::new(0), profile: AtomicU8::new(0), given_up: AtomicU64::new(0) };
+        let live = Live {
+            on_message: AtomicU8::new(0),
+            profile: AtomicU8::new(0),
+            message_bytes_max: AtomicU32::new(0),
+            given_up: AtomicU64::new(0),
+        };
         live.set(config);
         live
     }
@@ -28,7 +35,13 @@ impl Live {
     pub(super) fn set(&self, config: &ListenerConfig) {
         let profile = config.policy.transport.as_ref().map(|transport| transport.profile);
         self.on_message.store(place(&OnMessage::ALL, &config.on_message), Ordering::Relaxed);
+        self.message_bytes_max.store(config.server.limits.message_bytes_max, Ordering::Relaxed);
         self.profile.store(profile.map_or(0, |profile| place(&Profile::ALL, &profile) + 1), Ordering::Relaxed);
+    }
+
+    /// How long a message may be.
+    pub(super) fn message_bytes_max(&self) -> u32 {
+        self.message_bytes_max.load(Ordering::Relaxed)
     }
 
     /// Counts a peer that was given up.

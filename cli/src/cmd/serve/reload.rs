@@ -117,6 +117,11 @@ async fn adopt(listener: &mut Listener, new: &ListenerConfig, change: Change, te
         if let Err(error) = listener.handle.set_tls(tls.clone()) {
             return stays(log, name, "the old certificate stays", &error);
         }
+        // Its files may hold another one although no key has changed.
+        let name = &listener.config.name;
+        log.log(Level::Info, &format!("listener {name}: the certificate was read again: new connections get it"), || {
+            Object::default().with("event", "certificate").with("listener", name)
+        });
     }
     let config = &mut listener.config;
     config.policy = change.policy;
