@@ -282,8 +282,7 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 fn warn_of_variables(log: &Logger) {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for (name, nearest) in config::unknown_variables(names) {
-        let nearest = nearest.map_or(String::new(), |nearest| format!(": the nearest key is \"{nearest}\""));
-        let message = format!("{name} is no setting{nearest}");
+        let message = format!("{name} is no setting: the nearest key is \"{nearest}\"");
         log.log(Level::Warn, &message, || Object::default().with("variable", &name));
     }
 }

@@ -48,8 +48,7 @@ pub(super) fn lay(tables: &mut [Table], upper: &Layer, errors: &mut Vec<ConfigEr
         }
         let nearest = match keys::most_like(&set.name, tables.iter().map(|table| table.name.as_str())) {
             Some(nearest) => format!("the nearest one is \"{nearest}\""),
-            None if tables.is_empty() => "the file has no [[listener]] table".into(),
-            None => format!("there are {}", tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")),
+            None => "the file has no [[listener]] table".into(),
         };
         errors.push(ConfigError { origin: Some(set.origin.clone()), message: format!("no listener \"{}\": {nearest}", set.name) });
     }

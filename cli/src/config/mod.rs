@@ -171,7 +171,7 @@ impl Settings {
     fn put(&mut self, key: &str, values: Vec<String>, origin: Origin) -> Result<(), ConfigError> {
         let wrong = |message: String, origin| Err(ConfigError { origin: Some(origin), message });
         let Some(known) = keys::find(key) else {
-            return wrong(format!("unknown key \"{key}\": {}", keys::unknown(key)), origin);
+            return wrong(format!("unknown key \"{key}\": the nearest known one is \"{}\"", keys::nearest(key)), origin);
         };
         if !known.is_list() && values.len() != 1 {
             return wrong(format!("{key}: one value, not a list of {}", values.len()), origin);
@@ -207,11 +207,11 @@ pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Layer {
     layer
 }
 
-/// The variables among `names` that look like settings and are none, each with the key that is near, if one is.
+/// The variables among `names` that look like settings and are none, each with the key that is nearest.
 ///
 /// These are no errors: whoever runs the command may have set them for something else (Kubernetes sets
 /// `WSBEAT_SERVICE_HOST` in every pod beside a service of that name).
-pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<(String, Option<&'static str>)> {
+pub(crate) fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
     let unknown = |name: &String| {
         let key = name.strip_prefix("WSBEAT_")?.to_ascii_lowercase();
         let known = key == "config" || keys::find(&key).is_some();
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_variable_that_is_no_setting_is_found() {
         let names = ["WSBEAT_INTERVALL", "WSBEAT_INTERVAL", "WSBEAT_CONFIG", "HOME"].map(String::from);
-        assert_eq!(unknown_variables(names.into_iter()), [("WSBEAT_INTERVALL".to_owned(), Some("interval"))]);
+        assert_eq!(unknown_variables(names.into_iter()), [("WSBEAT_INTERVALL".to_owned(), "interval")]);
     }
 
     #[test]

@@ -147,14 +147,12 @@ pub(crate) fn load_dialects(path: &str) -> Result<Vec<Dialect>, String> {
 /// The dialect of this id: one of the user's own, else an embedded one.
 ///
 /// # Errors
-/// There is none, and which id is near.
+/// There is none, and which id is the nearest.
 pub(crate) fn find_dialect(id: &str, own: &[Dialect]) -> Result<Dialect, String> {
     let known = || own.iter().chain(Dialect::presets());
     if let Some(dialect) = known().find(|dialect| dialect.id() == id) {
         return Ok(dialect.clone());
     }
-    Err(match keys::most_like(id, known().map(Dialect::id)) {
-        Some(nearest) => format!("unknown dialect: the nearest known one is \"{nearest}\" (wsbeat dialects lists them)"),
-        None => "unknown dialect (wsbeat dialects lists those that are known)".into(),
-    })
+    let nearest = keys::most_like(id, known().map(Dialect::id)).unwrap_or("none");
+    Err(format!("unknown dialect: the nearest known one is \"{nearest}\" (wsbeat dialects lists them)"))
 }
