@@ -247,6 +247,7 @@ fn a_profile_with_a_trap_is_warned_of() {
 fn a_variable_that_is_no_setting_is_warned_of() {
     let mut command = wsbeat(["serve", "--listen", "127.0.0.1:0"]);
     command.env("WSBEAT_INTERVALL", "1s");
+    crate::common::without_settings(&mut command);
     let mut running = Running::start(command);
     crate::common::first_line(&mut running);
     running.signal("TERM");

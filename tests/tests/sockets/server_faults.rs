@@ -146,16 +146,19 @@ fn threat_31_a_slow_callback_is_counted() {
     assert!(serving.handle.stats().handler_slow.get() >= 1);
 }
 
-/// Nothing copies and writes so much within 1 ms.
+/// Nothing copies and writes so much within 1 ms. A busy machine may stop the callback itself for as long: not three times.
 #[test]
 fn what_the_server_takes_to_send_a_long_message_is_not_held_against_the_callback() {
     const LENGTH: u32 = 16 << 20;
-    let limits = ServerLimits { message_bytes_max: LENGTH, ..ServerLimits::default() };
-    let serving = Serving::start(ServerConfig { limits, ..config() });
-    let mut raw = Raw::open(serving.address);
-    raw.write(&masked(0x82, &vec![7; LENGTH as usize]));
-    assert_eq!(raw.next_frame().map(|frame| frame.payload.len()), Some(LENGTH as usize));
-    assert_eq!(serving.handle.stats().handler_slow.get(), 0);
+    let slow_callbacks = || {
+        let limits = ServerLimits { message_bytes_max: LENGTH, ..ServerLimits::default() };
+        let serving = Serving::start(ServerConfig { limits, ..config() });
+        let mut raw = Raw::open(serving.address);
+        raw.write(&masked(0x82, &vec![7; LENGTH as usize]));
+        assert_eq!(raw.next_frame().map(|frame| frame.payload.len()), Some(LENGTH as usize));
+        serving.handle.stats().handler_slow.get()
+    };
+    assert!((0..3).any(|_| slow_callbacks() == 0));
 }
 
 #[test]

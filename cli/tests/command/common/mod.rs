@@ -21,12 +21,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn wsbeat<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wsbeat"));
     command.args(args).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    without_settings(&mut command);
+    command
+}
+
+/// What stands in this environment is no setting of the command's.
+pub(crate) fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WSBEAT_") {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// A running command; killed where a test ends before it does.
