@@ -247,7 +247,6 @@ fn a_profile_with_a_trap_is_warned_of() {
 fn a_variable_that_is_no_setting_is_warned_of() {
     let mut command = wsbeat(["serve", "--listen", "127.0.0.1:0"]);
     command.env("WSBEAT_INTERVALL", "1s");
-    crate::common::without_settings(&mut command);
     let mut running = Running::start(command);
     crate::common::first_line(&mut running);
     running.signal("TERM");
@@ -263,6 +262,7 @@ fn descriptors_under(limits: &str) -> (String, String) {
     let program = command.get_program().to_owned();
     command = std::process::Command::new("sh");
     command.arg("-c").arg(script).arg(program).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    crate::common::without_settings(&mut command);
     let mut running = Running::start(command);
     crate::common::first_line(&mut running);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.child().id())).unwrap();
