@@ -13,15 +13,21 @@ use super::slot::{Slot, Stage};
 
 /// How many connections are on their way at once: a listener's backlog holds them.
 const UNDER_WAY_MAX: u32 = 512;
+/// How long a turn connects: answers do not wait for connections, and where ports are few each takes the kernel milliseconds.
+const DIALING_MAX: Span = Span::from_millis(5);
 
 impl Driver {
     /// Begins the connections that the ramp asks for by now.
     pub(super) fn dial(&mut self) {
+        let ends = self.clock.monotonic().after(DIALING_MAX);
         while self.dialed < self.config.connections && self.under_way < UNDER_WAY_MAX && self.dial_due() <= self.now.at {
             let number = self.dialed;
             self.dialed += 1;
             if let Err(error) = self.dial_one(number) {
                 self.report.fail(Failure::Tcp, || format!("TCP: {error}"));
+            }
+            if self.clock.monotonic() >= ends {
+                break;
             }
         }
     }
