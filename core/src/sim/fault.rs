@@ -10,7 +10,8 @@ macro_rules! faults {
         /// A kind of fault.
         ///
         /// A strength is a probability in millionths: of a message where the fault befalls messages, of a client and a
-        /// while (some seconds or minutes, by the policy) where it befalls clients, of a while where it befalls the host.
+        /// while (some seconds or minutes, by the policy) where it befalls clients, of an eighth of that while where it befalls the
+        /// host.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Fault { $($(#[doc = $doc])+ $name,)+ }

@@ -268,9 +268,9 @@ impl<'a> World<'a> {
         if !self.out.is_stormy() {
             return;
         }
-        let half = self.out.plan.a_while().part(8);
+        let eighth = self.out.plan.a_while().part(8);
         let none = ConnId { index: u32::MAX, generation: 0 };
-        self.out.queue.push(self.out.now.at.after(half), 0, none, What::Pulse);
+        self.out.queue.push(self.out.now.at.after(eighth), 0, none, What::Pulse);
         for fault in [Fault::ClockBackwards, Fault::ClockJump, Fault::HostStall, Fault::TickBurst, Fault::Drain, Fault::ReconnectStorm] {
             if self.out.strikes(fault) {
                 self.out.faults.count(fault);

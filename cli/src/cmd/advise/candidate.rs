@@ -115,15 +115,8 @@ impl Candidate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reckon::Network;
     use super::*;
-    use crate::cmd::simulate::LatencyWish;
-
-    const NETWORK: Network = Network {
-        rtt: LatencyWish { mid: Duration::from_millis(80), spread: Duration::ZERO },
-        loss_ppm: 0,
-        idle: Some(Duration::from_secs(60)),
-    };
+    use crate::cmd::advise::reckon::NETWORK;
 
     #[test]
     fn flags_choose_what_was_tried() {

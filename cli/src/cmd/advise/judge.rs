@@ -44,13 +44,7 @@ pub(super) fn seconds(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::cmd::advise::candidate;
-    use crate::cmd::simulate::LatencyWish;
-
-    const NETWORK: Network = Network {
-        rtt: LatencyWish { mid: Duration::from_millis(80), spread: Duration::ZERO },
-        loss_ppm: 0,
-        idle: Some(Duration::from_secs(60)),
-    };
+    use crate::cmd::advise::reckon::NETWORK;
 
     fn found(name: &str, trial: &Trial) -> Result<(), String> {
         let wanted = Reckoned::of(&NETWORK, Duration::from_secs(30));

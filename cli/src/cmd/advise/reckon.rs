@@ -107,6 +107,14 @@ fn step(time: Duration) -> u64 {
     if time >= Duration::from_secs(2) { 1_000 } else { 100 }
 }
 
+/// A network as the tests of this folder want one.
+#[cfg(test)]
+pub(super) const NETWORK: Network = Network {
+    rtt: LatencyWish { mid: Duration::from_millis(80), spread: Duration::ZERO },
+    loss_ppm: 0,
+    idle: Some(Duration::from_secs(60)),
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
