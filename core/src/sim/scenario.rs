@@ -54,7 +54,7 @@ impl Scenario {
         }
     }
 
-    /// How many clients there are. Ten million take about 4.2 GiB.
+    /// How many clients there are. Ten million take about 5 GiB.
     #[must_use]
     pub fn connections(self, connections: u32) -> Self {
         Scenario { connections, ..self }
