@@ -9,7 +9,7 @@ from typing import NamedTuple
 PROGRAMS = {
     "wsbeat-tests": {name: ["--test", name] for name in ("rules", "sockets", "codec_gzip_memory", "server_descriptors")},
     "wsbeat-tokio": {"wsbeat-tokio": ["--lib"]},
-    "wsbeat": {"wsbeat": ["--bin", "wsbeat"]},
+    "wsbeat": {"wsbeat": ["--bin", "wsbeat"], "command": ["--test", "command"]},
 }
 
 
@@ -130,7 +130,7 @@ GUARDS = [
     guard("21c", "rules", "vectors_handshake::threat_21",
           (f"{CORE}/connection/step.rs", "Phase::Handshake if self.unread() => ", "Phase::Handshake if self.unread() && !OUT => ")),
     # Messages under way.
-    guard("21d", "wsbeat", "threats::threat_21_a_message",
+    guard("21d", "command", "threats::threat_21_a_message",
           (f"{SERVER}/presence.rs", "if late > LATE_MIN {", "if late > LATE_MIN && !OUT {")),
     # Announced restarts are spread, and so is what follows a crash.
     guard("22a", "sockets", "client_storm::threat_22",

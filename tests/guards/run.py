@@ -18,7 +18,7 @@ import sys
 from guards import GUARDS, PROGRAMS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-VARIABLE = "WSBEAT_GUARD_OUT"
+VARIABLE = "GUARD_OUT"
 TEST_SECONDS_MAX = 150
 
 
