@@ -10,6 +10,8 @@ pub mod fuzz;
 #[cfg(feature = "sockets")]
 pub mod http;
 pub mod hub_model;
+#[cfg(feature = "sockets")]
+pub mod lag;
 pub mod machine;
 pub mod model;
 pub mod net;

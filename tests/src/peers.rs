@@ -8,7 +8,6 @@ mod beside;
 mod browser;
 mod command;
 mod install;
-mod lag;
 mod log;
 mod process;
 mod prometheus;

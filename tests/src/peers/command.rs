@@ -63,6 +63,18 @@ impl Served {
         &self.url
     }
 
+    /// Ends it as soon as a line of its log has `word`, and returns the log. What a peer saw may be told a moment later here.
+    ///
+    /// # Panics
+    /// If no line has it in time.
+    #[track_caller]
+    pub fn stop_after(self, word: &str) -> String {
+        if let Err(reason) = self.process.first_error(|line| line.contains(word).then_some(())) {
+            panic!("{word:?}: {reason}");
+        }
+        self.stop()
+    }
+
     /// Ends it and returns its log: a line on standard error for each verdict.
     pub fn stop(mut self) -> String {
         self.process.kill();

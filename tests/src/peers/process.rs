@@ -34,8 +34,16 @@ impl Process {
 
     /// The first line on standard output that `wanted` maps to something.
     pub(super) fn first<T>(&self, wanted: impl FnMut(&str) -> Option<T>) -> Result<T, String> {
-        let nothing = || format!("{} did not say it in time; it said\n{}\n{}", self.name, self.lines().join("\n"), self.errors());
-        self.stdout.first(WORD_TIMEOUT, wanted).ok_or_else(nothing)
+        self.stdout.first(WORD_TIMEOUT, wanted).ok_or_else(|| self.said_nothing_of_it())
+    }
+
+    /// The same on standard error.
+    pub(super) fn first_error<T>(&self, wanted: impl FnMut(&str) -> Option<T>) -> Result<T, String> {
+        self.stderr.first(WORD_TIMEOUT, wanted).ok_or_else(|| self.said_nothing_of_it())
+    }
+
+    fn said_nothing_of_it(&self) -> String {
+        format!("{} did not say it in time; it said\n{}\n{}", self.name, self.lines().join("\n"), self.errors())
     }
 
     pub(super) fn lines(&self) -> Vec<String> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::command::{Running, Served, wsbeat};
 use super::install::{Generation, Program};
-use super::lag::LagSampler;
 use super::log::{Log, Tolerance};
 use super::process::{Peer, Process};
+use crate::lag::LagSampler;
 
 /// The set-up of one test; opened before anything is timed.
 pub struct Stage {
@@ -91,12 +91,12 @@ impl Stage {
 
     /// How late this process was let run, at worst, since the stage was opened or this was last asked.
     pub fn take_lag_s(&self) -> f64 {
-        self.lag.take_worst_s()
+        self.lag.take_worst().as_secs_f64()
     }
 
     /// What times may be off by, after the lag that this process and the peers of `logs` have met.
     pub fn tolerance(&self, logs: &[&Log]) -> Tolerance {
-        Tolerance::new(self.lag.worst_s(), logs)
+        Tolerance::new(self.lag.worst().as_secs_f64(), logs)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsbeat_tests::peers::{Generation, Log, Peer, Program, Served, Stage, Tolerance, at_once};
+use wsbeat_tests::peers::{Generation, Log, Peer, Program, Stage, Tolerance, at_once};
 
 const PERIOD_S: f64 = 0.4;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -158,7 +158,7 @@ fn dropped(arguments: &[&str], faults: &[&str]) -> Option<(Stage, Vec<Log>, Stri
     let servers = CLIENTS.map(|_| stage.serve(arguments));
     let clients: Vec<_> = CLIENTS.iter().zip(&servers).map(|(client, server)| stage.client(*client, server.url(), faults)).collect();
     let logs = clients.into_iter().map(|client| client.ended_within(LIMIT)).collect();
-    Some((stage, logs, servers.map(Served::stop).join("\n")))
+    Some((stage, logs, servers.map(|server| server.stop_after("close ")).join("\n")))
 }
 
 #[track_caller]

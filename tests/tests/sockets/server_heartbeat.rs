@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use wsbeat_core::dialect::{Decoder, Dialect, Heard, Message, Role};
 use wsbeat_core::event::{ConnId, Counter, Token, VerdictKind};
 use wsbeat_core::policy::PolicyConfig;
+use wsbeat_tests::lag::LagSampler;
 use wsbeat_tests::raw::{Frame, Raw};
 use wsbeat_tests::serving::{Seen, Serving, config, config_in};
 use wsbeat_tokio::server::{CloseReason, HandleError, PingPayload, ServerConfig};
@@ -47,8 +48,8 @@ fn live(raw: &mut Raw, beats: usize) -> (usize, Option<u16>) {
 fn who_stops_answering_is_closed_after_two_more_beats() {
     let serving = Serving::start(htx());
     for beats in [0, 1, 4] {
-        let mut raw = Raw::open(serving.address);
         let began = Instant::now();
+        let mut raw = Raw::open(serving.address);
         assert_eq!(live(&mut raw, beats), (beats + 2, Some(4408)), "{beats} answered");
         let took = began.elapsed();
         assert!(took > BEAT * (beats as u32 + 2), "{took:?}");
@@ -62,6 +63,7 @@ fn who_stops_answering_is_closed_after_two_more_beats() {
 
 #[test]
 fn threat_18_twenty_that_answer_miss_nothing_beside_one_that_ignores_our_close() {
+    let lag = LagSampler::start();
     let serving = Serving::start(htx());
     let ignorant = Raw::open(serving.address);
     let address = serving.address;
@@ -87,7 +89,7 @@ fn threat_18_twenty_that_answer_miss_nothing_beside_one_that_ignores_our_close()
         let beats = (times[times.len() - 1] - began).as_secs_f64() / BEAT.as_secs_f64();
         assert!(times.len() >= 11 && (times.len() as f64) < beats + 1.0, "{} heartbeats in {beats} beats", times.len());
         let longest = times.windows(2).map(|w| w[1] - w[0]).max().unwrap();
-        assert!(longest < BEAT + BEAT / 2, "a beat was missed: {longest:?}");
+        assert!(longest < BEAT + BEAT / 2 + lag.worst(), "a beat was missed: {longest:?}, the machine was late by {:?}", lag.worst());
     }
     assert_eq!(serving.verdict(), VerdictKind::PeerSilent);
     assert_eq!(serving.verdict(), VerdictKind::CloseTimeout);
