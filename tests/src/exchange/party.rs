@@ -1,6 +1,7 @@
 //! One side of a connection that lives by its row: an exchange, or a client of one.
 
 use std::io::Write as _;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -15,11 +16,14 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::log::{Log, Seen};
 use super::row::{Drops, Heard, Part, Side, Wire};
 use super::script::{Fault, Script};
+use crate::lag::LagSampler;
 
 /// How long the other side's close is waited for.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// What is far away.
 const NEVER: Duration = Duration::from_secs(3600);
+/// How late this machine is: nobody is dropped for that.
+static LAG: LazyLock<LagSampler> = LazyLock::new(LagSampler::start);
 
 type Stream = WebSocketStream<TcpStream>;
 
@@ -89,6 +93,8 @@ impl Party {
                     self.beat().await;
                 }
                 Next::Data => self.send_data().await,
+                // Unless the machine turned out to be later meanwhile.
+                Next::Drop if self.drops_at().is_some_and(|due| due > Instant::now()) => {}
                 Next::Drop => return self.drop_peer().await,
                 Next::Lifetime => {
                     self.log.add(Seen::Lifetime);
@@ -127,12 +133,13 @@ impl Party {
         if self.side == Side::Client {
             return None;
         }
-        match self.script.row.drops {
-            Drops::Unanswered(ms) => self.asked.first().map(|(_, at)| *at + self.script.scaled(ms)),
-            Drops::Unasked(ms) => Some(self.heard_ask + self.script.scaled(ms)),
-            Drops::Idle(ms) => Some(self.heard + self.script.scaled(ms)),
-            Drops::Misses(_) | Drops::Never => None,
-        }
+        let (since, ms) = match self.script.row.drops {
+            Drops::Unanswered(ms) => (self.asked.first()?.1, ms),
+            Drops::Unasked(ms) => (self.heard_ask, ms),
+            Drops::Idle(ms) => (self.heard, ms),
+            Drops::Misses(_) | Drops::Never => return None,
+        };
+        Some(since + self.script.scaled(ms) + LAG.worst())
     }
 
     fn unanswered_too_often(&self) -> bool {

@@ -46,11 +46,15 @@ fn live(raw: &mut Raw, beats: usize) -> (usize, Option<u16>) {
 
 #[test]
 fn who_stops_answering_is_closed_after_two_more_beats() {
+    let lag = LagSampler::start();
     let serving = Serving::start(htx());
     for beats in [0, 1, 4] {
         let began = Instant::now();
         let mut raw = Raw::open(serving.address);
-        assert_eq!(live(&mut raw, beats), (beats + 2, Some(4408)), "{beats} answered");
+        let (seen, code) = live(&mut raw, beats);
+        assert_eq!(code, Some(4408), "{beats} answered");
+        // A server that was held up gives a beat more.
+        assert!(seen == beats + 2 || (seen > beats + 2 && lag.worst() > BEAT / 4), "{seen} with {beats} answered, {:?}", lag.worst());
         let took = began.elapsed();
         assert!(took > BEAT * (beats as u32 + 2), "{took:?}");
         let verdict = serving.saw(|seen| match seen {
