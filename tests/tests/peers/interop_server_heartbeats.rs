@@ -178,6 +178,8 @@ fn assert_heartbeats_and_answers(stage: &Stage, logs: &[Log], count: usize) {
 #[track_caller]
 fn assert_closed_at_beat(tolerance: &Tolerance, log: &Log, beat: u32) {
     let periods = f64::from(beat - 1);
-    tolerance.assert_due(log.one("close"), tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S));
-    tolerance.assert_due(log.one("close"), log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S));
+    let close = log.one("close");
+    // The server's wait and the peer's: each may be late by what the machine was.
+    tolerance.assert_due_in_steps(close, tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S), 2);
+    tolerance.assert_due_in_steps(close, log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S), 2);
 }
