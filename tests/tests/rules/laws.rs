@@ -68,6 +68,9 @@ proptest! {
             often.now = Instant::from_nanos(at.min(often.deadline.as_nanos() - 1));
             prop_assert_eq!(often.step(Input::Tick), 0);
         }
+        // And a nanosecond before it is due.
+        often.now = Instant::from_nanos(often.deadline.as_nanos() - 1);
+        prop_assert_eq!(often.step(Input::Tick), 0);
         once.happen(&Happening::Due);
         often.happen(&Happening::Due);
         prop_assert_eq!((once.actions, once.deadline), (often.actions, often.deadline));
