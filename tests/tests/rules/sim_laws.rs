@@ -242,6 +242,12 @@ fn a_point_of_the_grid_without_a_heartbeat_is_not_forgotten_with_an_answer() {
     }
 }
 
+/// Found by the long run: the time was counted from when the oldest of two misses was old enough, not from when there were two.
+#[test]
+fn a_host_that_was_late_by_less_than_a_stall_may_judge() {
+    assert_lawful(&dialect("htx-spot-v1", Role::Server).connections(100).seed(1146).faults(Faults::swarm(1146)).run(MINUTE * 120));
+}
+
 /// Found by the long run: a wake-up that had been promised early was taken for the hub's lateness at the end of a handshake.
 #[test]
 fn an_early_wake_up_is_no_lateness_of_the_hub() {

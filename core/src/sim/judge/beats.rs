@@ -311,7 +311,8 @@ impl BeatWatch {
             Death::Timeout(timeout) if self.unanswered_written() > 0 => self.oldest.after(timeout),
             Death::MissesBefore(misses) if ask.timing == Timing::Beat && ask.jitter_ppm == 0 => {
                 let least = ask.period.times(u64::from(misses)).minus(ask.period.part(10));
-                self.point_at(ask, self.oldest.after(least))
+                // It is judged at a point of the grid, and not at that at which the last of the misses was sent.
+                self.point_at(ask, self.oldest.after(least).max(self.sent[0].after(Span::from_nanos(1))))
             }
             _ => Instant::NEVER,
         };

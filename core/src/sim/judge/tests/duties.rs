@@ -122,3 +122,23 @@ fn r5_no_input_makes_a_tick_late() {
     court.0.asked(at(14));
     court.finds(&["R5: an input brings a deadline about that has passed"]);
 }
+
+#[test]
+fn r5_the_time_of_misses_is_over_a_beat_behind_the_last_of_them() {
+    for (late, is_wrong) in [(29, false), (31, true)] {
+        let mut court = Court::of(asking());
+        // The second has been out for long when the first is answered and a third makes it two again.
+        court.beats(5, 1).beats(10, 2).hears(11, Input::Unread).hears(19, Input::Bytes(1)).hears(19, Input::Answer(Token(1)));
+        court.beats(20, 3).0.asked(at(25));
+        let verdict = Verdict {
+            kind: VerdictKind::PeerSlow,
+            plane: Plane::Application,
+            unanswered: 2,
+            token: Some(Token(2)),
+            written: Some(at(10)),
+            ..mute(10)
+        };
+        court.late_tick(late, &[Action::Close(verdict)]);
+        court.finds(if is_wrong { &["R5: a peer is given up although the host had slept"] } else { &[] });
+    }
+}
