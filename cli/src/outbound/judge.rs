@@ -120,7 +120,8 @@ impl PlaneAsks {
     }
 }
 
-/// How much later than its time a ping may be seen here, beside a tenth of its interval: hosts are busy.
+/// How much later than its time a ping may be seen here, beside a tenth of its interval: hosts are busy. At
+/// intervals below 0.3 s no unanswered ping is too young to explain an end.
 const LATENESS: Duration = Duration::from_millis(250);
 
 /// Whether an interval lies between the two. Where the first of them was seen late, or the peer's clock is fast, it looks
@@ -215,6 +216,15 @@ mod tests {
         assert!(!asks.left_unanswered(at(60)), "a later answer speaks for the earlier heartbeat");
         ask(&mut asks, APPLICATION, 3, at(70), Answer::NotWanted);
         assert!(!asks.left_unanswered(at(99)));
+    }
+
+    #[test]
+    fn a_ping_may_have_been_seen_late_by_a_tenth_and_a_quarter_of_a_second() {
+        let (t0, ms) = (Instant::now(), Duration::from_millis);
+        for (interval, enough) in [(ms(5_000), ms(4_250)), (ms(500), ms(200)), (ms(250), ms(0))] {
+            assert!(lasts(t0, t0 + enough, interval), "{interval:?}");
+            assert!(enough.is_zero() || !lasts(t0, t0 + enough - ms(1), interval), "{interval:?}");
+        }
     }
 
     #[test]

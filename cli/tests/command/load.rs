@@ -72,8 +72,10 @@ fn echoes_come_back_and_are_measured_from_when_they_were_due() {
     assert_eq!(code, Some(0), "{found}");
     // Four connections, 50 a second, for at least 2.5 s.
     assert!(number(&found, "/echoes_sent") >= 500, "{found}");
-    // What was under way at the end is not back: 20 in a tenth of a second, and more where this machine is late by more.
-    assert!(number(&found, "/echoes") >= number(&found, "/echoes_sent") / 4 * 3, "{found}");
+    // What was under way at the end is not back: 20, and 200 a second for as long as the slowest took or load was held up.
+    let held_up_us = number(&found, "/echo_us/max").max(number(&found, "/late_us"));
+    let under_way = 20 + held_up_us * 200 / 1_000_000;
+    assert!(number(&found, "/echoes") + under_way >= number(&found, "/echoes_sent"), "{found}");
     assert_eq!(number(&found, "/echo_us/count"), number(&found, "/echoes"), "{found}");
     assert!(number(&found, "/bytes/out") >= 500 * 1_024, "{found}");
     let mute = Serve::start(&["--on-message", "ignore"]);

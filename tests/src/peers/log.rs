@@ -222,6 +222,11 @@ impl Tolerance {
         Span { earliest_s: event.t_s - LATE_S - self.lag_s, latest_s: event.t_s }
     }
 
+    /// Whether no wait was longer here than any event may be late.
+    pub fn is_quiet(&self) -> bool {
+        self.lag_s <= LATE_S
+    }
+
     /// Asserts that `event` came when it was due.
     ///
     /// # Panics

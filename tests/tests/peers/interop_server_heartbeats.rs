@@ -179,7 +179,8 @@ fn assert_heartbeats_and_answers(stage: &Stage, logs: &[Log], count: usize) {
 fn assert_closed_at_beat(tolerance: &Tolerance, log: &Log, beat: u32) {
     let periods = f64::from(beat - 1);
     let close = log.one("close");
-    // The server's wait and the peer's: each may be late by what the machine was.
-    tolerance.assert_due_in_steps(close, tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S), 2);
-    tolerance.assert_due_in_steps(close, log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S), 2);
+    // On a busy machine the server's wait and the peer's each are late.
+    let steps = if tolerance.is_quiet() { 1 } else { 2 };
+    tolerance.assert_due_in_steps(close, tolerance.source_of(log.all("heartbeat")[0]).after(periods * PERIOD_S), steps);
+    tolerance.assert_due_in_steps(close, log.opening().after_between(periods * PERIOD_S, (periods + 1.0) * PERIOD_S), steps);
 }

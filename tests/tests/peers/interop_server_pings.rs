@@ -98,7 +98,7 @@ fn tornado_6_5_drops_who_is_silent_a_timeout_after_the_ping_and_clamps_it_to_the
 /// `strict`: the first ping in the second half of the first interval, then a grid; eight bytes, each its own.
 #[test]
 fn strict_pings_on_its_grid_and_keeps_who_answers_late_but_in_time() {
-    let Some((stage, logs)) = answering(&profile("strict", "400ms", "390ms"), "0.1", 5) else {
+    let Some((stage, logs)) = answering(&profile("strict", "400ms", "390ms"), "0.2", 5) else {
         return;
     };
     let tolerance = stage.tolerance(&logs.iter().collect::<Vec<_>>());
